@@ -1,0 +1,243 @@
+# ngx_http_web_bot_auth_module and its tool wba.  `make help` lists targets.
+#
+# Every flavour (compiler, sanitizers) builds into a folder of its own:
+# build/gcc, build/clang, build/asan.  Nothing here installs anything but the
+# targets whose help says so.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+FLAVOUR ?= gcc
+BUILD := $(CURDIR)/build/$(FLAVOUR)
+NGINX ?= /usr/sbin/nginx
+NGINX_SRC ?= /usr/share/nginx/src
+PYTHON ?= /usr/bin/python3
+
+# Public conformance data.  Where nobody names a place and the usual one is
+# not there, `make test` says so and goes on; a place that is named must exist.
+VECTORS_DEFAULT := $(CURDIR)/../shared/vectors
+ifeq ($(origin VECTORS),undefined)
+VECTORS := $(if $(wildcard $(VECTORS_DEFAULT)),$(VECTORS_DEFAULT),skip)
+endif
+export NGINX VECTORS
+
+# What a fresh Debian 12 lacks.
+PACKAGES := gcc make nginx nginx-dev libsodium-dev libcurl4-openssl-dev \
+	libjansson-dev libcmocka-dev openssl curl python3 python3-pytest \
+	python3-cryptography python3-h2
+# For the client that we did not write.
+NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
+# For the other compiler, the sanitizers and the fuzzers.
+CI_PACKAGES := clang libclang-rt-14-dev
+
+WARN := -Wall -Wextra -Werror -Wshadow
+OPT := -O2 -g
+SAN :=
+ifeq ($(FLAVOUR),clang)
+CC := clang
+else ifeq ($(FLAVOUR),asan)
+CC := gcc
+OPT := -O1 -g -fno-omit-frame-pointer
+SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+else
+CC := gcc
+endif
+export CC
+
+# nginx's headers leave parameters unused.
+MODULE_WARN := $(WARN) -Wno-unused-parameter
+HARDEN := -fstack-protector-strong -Wformat -Werror=format-security
+ifneq ($(FLAVOUR),asan)
+HARDEN += -D_FORTIFY_SOURCE=2
+endif
+
+CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) $(WARN) $(HARDEN) $(SAN) \
+	-fPIC -Isrc/core -Isrc/fetch -Isrc/cli -MMD -MP
+LIBS := -lsodium -lcurl -ljansson -lpthread -lm
+
+CORE_SRC := $(wildcard src/core/*.c)
+FETCH_SRC := $(wildcard src/fetch/*.c)
+CLI_SRC := $(wildcard src/cli/*.c)
+NGINX_FILES := config $(wildcard src/core/* src/fetch/* src/nginx/*)
+
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+CORE_LIB := $(BUILD)/libwba-core.a
+FETCH_LIB := $(BUILD)/libwba-fetch.a
+MODULE := $(BUILD)/ngx_http_web_bot_auth_module.so
+WBA := $(BUILD)/wba
+
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+SHIMS := $(BUILD)/unit/slow_resolver.so
+
+.PHONY: all
+all: module wba ## build the module and the tool (build/gcc), installing nothing
+
+.PHONY: module
+module: $(MODULE) ## build ngx_http_web_bot_auth_module.so
+
+.PHONY: wba
+wba: $(WBA) ## build the tool wba
+
+.PHONY: help
+help: ## print this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) \
+	    | sed -E 's/^([a-z-]+):.*## */\1\t/' \
+	    | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+# --- what must be installed
+
+install_missing = missing=$$(for p in $(1); do \
+	    dpkg-query -W -f='$${db:Status-Status}\n' $$p 2>/dev/null \
+	        | grep -qx installed || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "installing:" $$missing; \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    $$sudo apt-get -qq update \
+	    && DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq install -y \
+	        --no-install-recommends $$missing > /dev/null; fi
+
+.PHONY: deps
+deps: ## install what building, running and testing need (apt, sudo)
+	@$(call install_missing,$(PACKAGES))
+
+.PHONY: ci-deps
+ci-deps: deps ## install what .ci/run needs besides
+	@$(call install_missing,$(CI_PACKAGES) $(NODE_PACKAGES))
+
+# --- libraries and the tool
+
+$(BUILD)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(CFLAGS) -c $< -o $@
+
+$(CORE_LIB): $(call obj,$(CORE_SRC))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(FETCH_LIB): $(call obj,$(FETCH_SRC))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(WBA): $(call obj,$(CLI_SRC)) $(FETCH_LIB) $(CORE_LIB)
+	@echo "  LD    $(@F)"
+	@$(CC) $(SAN) -o $@ $^ $(LIBS)
+
+# --- the module, with the configuration of Debian's nginx
+
+NGINX_BUILD := $(BUILD)/nginx
+CONFIGURED := $(NGINX_BUILD)/configured
+
+# Configured anew only when the list of files or the build script changes.
+FILE_LIST := $(BUILD)/files
+$(FILE_LIST): FORCE
+	@mkdir -p $(@D)
+	@ls src/core src/fetch src/nginx | cmp -s - $@ \
+	    || ls src/core src/fetch src/nginx > $@
+
+.PHONY: FORCE
+FORCE:
+
+$(CONFIGURED): config Makefile $(FILE_LIST)
+	@test -x $(NGINX_SRC)/configure \
+	    || { echo "nginx-dev is missing: run 'make deps' or apt-get install nginx-dev"; exit 1; }
+	@mkdir -p $(NGINX_BUILD)
+	@echo "  CONF  nginx modules ($(FLAVOUR))"
+	@cd $(NGINX_SRC) && . ./conf_flags \
+	    && ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CC) \
+	        --with-cc-opt='$(OPT) $(MODULE_WARN) $(HARDEN) $(SAN) -fPIC' \
+	        --with-ld-opt='-Wl,-z,relro -Wl,-z,now $(SAN)' \
+	        --add-dynamic-module=$(CURDIR) --builddir=$(NGINX_BUILD) \
+	        > $(NGINX_BUILD)/configure.log \
+	    || { tail -n 12 $(NGINX_BUILD)/configure.log; exit 1; }
+	@touch $@
+
+$(MODULE): $(CONFIGURED) $(NGINX_FILES)
+	@echo "  MAKE  $(@F)"
+	@$(MAKE) --no-print-directory -s -f $(NGINX_BUILD)/Makefile \
+	    -C $(NGINX_SRC) modules
+	@cp $(NGINX_BUILD)/ngx_http_web_bot_auth_module.so $@
+
+# --- tests
+
+$(BUILD)/unit/%: tests/unit/%.c $(FETCH_LIB) $(CORE_LIB)
+	@mkdir -p $(@D)
+	@echo "  LD    $(@F)"
+	@$(CC) $(CFLAGS) -Itests/unit -o $@ $< $(FETCH_LIB) $(CORE_LIB) \
+	    -lcmocka $(LIBS)
+
+$(BUILD)/unit/%.so: tests/unit/%.c
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
+
+$(BUILD)/sf_vectors: tests/conformance/sf_vectors.c $(CORE_LIB)
+	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
+.PHONY: unit
+unit: $(UNIT_BIN) $(SHIMS) ## run the unit tests (FLAVOUR=asan: under ASan and UBSan)
+	@failed=; log=$(BUILD)/unit/log; for t in $(UNIT_BIN); do \
+	    if BUILD=$(BUILD) $$t > $$log 2>&1; then \
+	        printf '  ok    %-28s %s\n' $${t##*/} \
+	            "$$(grep -o '[0-9]* test(s)\.$$' $$log | tail -n 1)"; \
+	    else cat $$log; failed="$$failed $${t##*/}"; fi; \
+	done; \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+.PHONY: conformance
+conformance: $(BUILD)/sf_vectors ## run the public vectors (VECTORS=folder, or skip)
+	@if [ "$(VECTORS)" = skip ]; then \
+	    echo "conformance: skipped, no vectors: VECTORS=FOLDER names theirs"; \
+	else test -d "$(VECTORS)" \
+	    || { echo "no vectors in $(VECTORS): set VECTORS=FOLDER or VECTORS=skip"; exit 1; }; \
+	    $(BUILD)/sf_vectors; fi
+
+PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
+	$(PYTHON) -m pytest -q -p no:cacheprovider
+
+.PHONY: integration
+integration: all ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
+	@$(PYTEST) tests/integration $(PYTEST_ARGS)
+
+INTEROP := build/interop
+
+$(INTEROP)/node_modules: tests/interop/package.json
+	@$(call install_missing,$(NODE_PACKAGES))
+	@mkdir -p $(INTEROP) && cp tests/interop/package*.json $(INTEROP)
+	@cd $(INTEROP) && npm install --silent --no-audit --no-fund
+	@touch $@
+
+.PHONY: interop
+interop: all $(INTEROP)/node_modules ## run clients that we did not write against it
+	@$(PYTEST) tests/interop $(PYTEST_ARGS)
+
+.PHONY: test
+test: deps ## install what is needed, build, run every test that is not long
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory unit
+	@$(MAKE) --no-print-directory conformance
+	@$(MAKE) --no-print-directory $(INTEROP)/node_modules
+	@$(PYTEST) tests/interop tests/integration $(PYTEST_ARGS)
+
+.PHONY: run
+run: deps ## install what is needed, build, show agents at a shop, leave it up
+	@$(MAKE) --no-print-directory all
+	@$(PYTHON) tests/demo/run.py --build $(BUILD)
+
+.PHONY: asan
+asan: ## run the unit tests under ASan and UBSan
+	@$(MAKE) --no-print-directory FLAVOUR=asan unit conformance
+
+$(BUILD)/load: tests/bench/load.c $(CORE_LIB)
+	@$(CC) $(CFLAGS) -D_DEFAULT_SOURCE -o $@ $< $(CORE_LIB) $(LIBS)
+
+.PHONY: bench
+bench: all $(BUILD)/load ## measure: ratios within one run, on loopback
+	@$(PYTHON) tests/bench/run.py --build $(BUILD)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Signature-Input, Signature and Signature-Agent to typed records (RFC 9421
+ * section 4; draft-ietf-webbotauth-httpsig-protocol for Signature-Agent).
+ */
+#ifndef WBA_SIGINPUT_H
+#define WBA_SIGINPUT_H
+
+#include "sigbase.h"
+
+#define WBA_MAX_SIGNATURE_BYTES 1024 /* RSA of 8,192 bits */
+
+/* One signature as its fields state it.  Absent Strings have data NULL. */
+typedef struct {
+    wba_str_t label;
+    wba_sf_value_t list; /* the covered components, unparsed, and parameters */
+    bool has_created;
+    bool has_expires;
+    int64_t created;
+    int64_t expires;
+    wba_str_t keyid;
+    wba_str_t alg;
+    wba_str_t nonce;
+    wba_str_t tag;
+} wba_siginput_t;
+
+/* The tag of a member of Signature-Input, without judging the rest of it; data
+ * NULL when there is none that is a String. */
+wba_str_t wba_siginput_tag(const wba_sf_value_t *member, const wba_mem_t *mem);
+
+/*
+ * Reads one member of Signature-Input.  WBA_OK; WBA_INVALID with *why
+ * (SIGNATURE_INPUT_UNREADABLE: no Inner List, a parameter of the wrong type;
+ * FIELD_TOO_LARGE: a String beyond its limit, too many parameters);
+ * WBA_NO_MEMORY.  A parameter that occurs twice counts with its last value.
+ * Does not parse the components.
+ */
+wba_status_t wba_siginput_parse(wba_str_t label, const wba_sf_value_t *member,
+                                const wba_mem_t *mem, wba_siginput_t *out,
+                                wba_reason_t *why);
+
+/* Whether a syntactically broken Signature-Input is so because of an
+ * upper-case parameter key such as keyId (Visa's sample agent): used to name
+ * the mistake. */
+bool wba_siginput_has_upper_key(wba_str_t field);
+
+/*
+ * The signature under label: the decoded bytes (from mem).  WBA_OK;
+ * WBA_NOT_FOUND; WBA_INVALID (field broken, no Byte Sequence, label twice, or
+ * longer than WBA_MAX_SIGNATURE_BYTES); WBA_NO_MEMORY.
+ */
+wba_status_t wba_signature_find(wba_str_t field, wba_str_t label,
+                                const wba_mem_t *mem, wba_str_t *bytes);
+
+/* Which Signature-Agent member a signature is attributed to. */
+typedef struct {
+    wba_str_t url; /* as sent, unescaped; data NULL: none is covered */
+    wba_str_t key; /* the member's; empty for the legacy String */
+} wba_sigagent_t;
+
+/*
+ * Attributes a signature to the Signature-Agent member that it covers:
+ * the covered one whose key is label, else the only one covered; a legacy
+ * String counts as one member, covered by "signature-agent" without key.
+ * WBA_OK (url may be absent: nothing covered, or no such field); WBA_INVALID
+ * with *why: SIGNATURE_AGENT_UNPARSABLE, _AMBIGUOUS_MEMBER, _MEMBER_MISSING,
+ * _NOT_HTTPS (scheme), _TYPED (the member carries parameters), or
+ * FIELD_TOO_LARGE; WBA_NO_MEMORY with OUT_OF_MEMORY.
+ */
+wba_status_t wba_sigagent_attribute(const wba_message_t *msg, wba_str_t label,
+                                    const wba_components_t *components,
+                                    const wba_mem_t *mem, wba_sigagent_t *out,
+                                    wba_reason_t *why);
+
+#endif

@@ -1,0 +1,693 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "verify.h"
+
+#include "uri.h"
+
+/* Passes. */
+
+/* Forgets what was established for another authority or scheme.  What was
+ * recorded stays so: see recorded_here. */
+static void
+forget_bases(wba_facts_t *facts)
+{
+    size_t i;
+
+    for (i = 0; i < facts->count; i++) {
+        wba_fact_t *fact = facts->signatures[i];
+
+        if (fact->stage > WBA_STAGE_ATTRIBUTED) {
+            fact->stage = WBA_STAGE_ATTRIBUTED;
+            fact->reason = WBA_REASON_OK;
+        }
+    }
+}
+
+void
+wba_verify_begin(wba_verify_t *v, const wba_policy_t *policy)
+{
+    wba_facts_t *facts = &v->facts;
+    wba_str_t authority = WBA_STR_NONE, scheme;
+    wba_status_t status;
+    size_t i;
+
+    v->policy = policy;
+    v->current = 0;
+    v->ncandidates = 0;
+    v->asked = false;
+    if (facts->reason != WBA_REASON_OK) {
+        return;
+    }
+
+    facts->authority_served = v->message->ops->authority_served(v->message);
+    status = wba_message_authority(v->message, v->mem, &authority);
+    if (status == WBA_NO_MEMORY) {
+        facts->reason = WBA_REASON_OUT_OF_MEMORY;
+        return;
+    }
+    if (status != WBA_OK) {
+        authority = WBA_STR_NONE;
+        facts->authority_served = false;
+    }
+    scheme = v->message->ops->scheme(v->message);
+
+    if (!wba_str_eq(authority, facts->authority)
+        || !wba_str_eq_nocase(scheme, v->scheme))
+    {
+        forget_bases(facts);
+        facts->authority = authority;
+        v->scheme = scheme;
+    }
+    for (i = 0; i < facts->count; i++) {
+        facts->signatures[i]->aside = WBA_REASON_OK;
+    }
+}
+
+/* Keys. */
+
+static wba_reason_t
+attribute(wba_verify_t *v, wba_fact_t *fact)
+{
+    wba_reason_t why = WBA_REASON_OUT_OF_MEMORY;
+    wba_status_t status;
+
+    status = wba_sigagent_attribute(v->message, fact->input.label,
+                                    fact->components, v->mem, &fact->agent,
+                                    &why);
+    if (status != WBA_OK) {
+        return status == WBA_NO_MEMORY ? WBA_REASON_OUT_OF_MEMORY : why;
+    }
+    if (fact->agent.url.data != NULL) {
+        status = wba_agent_resolve(v->mem, fact->agent.url, &fact->agent_url);
+        if (status == WBA_OK) {
+            status = wba_agent_identity(v->mem, fact->agent.url,
+                                        &fact->agent_identity);
+        }
+        if (status == WBA_NO_MEMORY) {
+            return WBA_REASON_OUT_OF_MEMORY;
+        }
+        if (status != WBA_OK) {
+            return status == WBA_UNSUPPORTED
+                       ? WBA_REASON_SIGNATURE_AGENT_NOT_HTTPS
+                       : WBA_REASON_SIGNATURE_AGENT_UNPARSABLE;
+        }
+    }
+    return WBA_REASON_OK;
+}
+
+static bool
+accepts(const wba_env_t *env, const wba_fact_t *fact, unsigned directory)
+{
+    const wba_directory_t *d = &env->directories[directory];
+
+    if (fact->agent_url.data == NULL ? d->agent.data != NULL
+                                     : !wba_str_eq(d->agent, fact->agent_url))
+    {
+        return false;
+    }
+    return wba_profile_tag(&d->profile, fact->input.tag) != NULL;
+}
+
+bool
+wba_verify_accepts(const wba_verify_t *v, unsigned directory)
+{
+    return v->asked && directory < v->env->ndirectories
+           && accepts(v->env, v->facts.signatures[v->current], directory);
+}
+
+/* Why a signature whose keyid nobody knows is not verified: OK when there is
+ * at least one directory that could be asked. */
+static wba_reason_t
+nobody_to_ask(const wba_verify_t *v, const wba_fact_t *fact)
+{
+    unsigned i;
+
+    for (i = 0; i < v->env->ndirectories; i++) {
+        if (accepts(v->env, fact, i)) {
+            return WBA_REASON_OK;
+        }
+    }
+    return fact->agent_url.data != NULL ? WBA_REASON_AGENT_NOT_ALLOWED
+                                        : WBA_REASON_SIGNATURE_AGENT_ABSENT;
+}
+
+/* A signature that should have named its agent and did not, and whose key
+ * nobody holds, lacks its agent rather than its key. */
+static bool
+wants_agent(const wba_verify_t *v, const wba_fact_t *fact)
+{
+    unsigned i;
+
+    for (i = 0; i < v->env->ndirectories; i++) {
+        const wba_profile_t *p = &v->env->directories[i].profile;
+
+        if (wba_profile_tag(p, fact->input.tag) != NULL && !p->names_agent) {
+            return false;
+        }
+    }
+    return fact->agent_url.data == NULL;
+}
+
+void
+wba_verify_offer(wba_verify_t *v, const wba_keyring_match_t *match)
+{
+    const wba_profile_t *p;
+    unsigned by;
+
+    if (v->ncandidates == WBA_MAX_CANDIDATES
+        || !wba_verify_accepts(v, match->directory))
+    {
+        return;
+    }
+    p = &v->env->directories[match->directory].profile;
+    by = (match->by_kid ? WBA_KEYID_KID : 0)
+         | (match->by_thumbprint ? WBA_KEYID_THUMBPRINT : 0);
+    if (p->keyid & by) {
+        v->candidates[v->ncandidates++] = *match;
+    }
+}
+
+void
+wba_verify_keys(wba_verify_t *v, wba_reason_t why)
+{
+    wba_fact_t *fact;
+    wba_reason_t reason;
+
+    if (!v->asked) {
+        return;
+    }
+    fact = v->facts.signatures[v->current];
+    v->asked = false;
+    if (v->ncandidates) {
+        return;
+    }
+    if (!v->key.refetch) {
+        reason = nobody_to_ask(v, fact);
+        if (reason == WBA_REASON_OK) {
+            v->key.refetch = true;
+            v->asked = true;
+            return;
+        }
+        fact->aside = reason;
+        return;
+    }
+    if (why == WBA_REASON_KEY_UNKNOWN && wants_agent(v, fact)) {
+        why = WBA_REASON_SIGNATURE_AGENT_ABSENT;
+    }
+    fact->aside = why;
+}
+
+static wba_reason_t
+choose_alg(const wba_siginput_t *in, const wba_key_t *key,
+           const wba_profile_t *profile, wba_alg_t *alg)
+{
+    unsigned usable = key->algs;
+
+    if (in->alg.data != NULL) {
+        usable &= (unsigned) wba_alg_by_name(in->alg);
+    } else if (usable & (usable - 1)) {
+        usable &= profile->algorithms;
+    }
+    if (usable == 0 || (usable & (usable - 1))) {
+        return WBA_REASON_ALG_MISMATCH;
+    }
+    *alg = (wba_alg_t) usable;
+    return (usable & profile->algorithms & wba_alg_supported())
+               ? WBA_REASON_OK
+               : WBA_REASON_ALG_NOT_ALLOWED;
+}
+
+static wba_nonce_t
+nonce_of(const wba_fact_t *fact, const uint8_t *thumbprint)
+{
+    wba_nonce_t nonce = {
+        .thumbprint = thumbprint,
+        .nonce = fact->input.nonce,
+        .created = fact->input.created,
+        .until = fact->input.expires + WBA_MAX_SKEW,
+    };
+
+    return nonce;
+}
+
+/* Whether this very request has recorded that nonce of that key: then it is
+ * not used up, whatever the store says. */
+static bool
+recorded_here(const wba_facts_t *facts, const uint8_t *thumbprint,
+              wba_str_t nonce)
+{
+    size_t i;
+
+    for (i = 0; i < facts->count; i++) {
+        const wba_fact_t *f = facts->signatures[i];
+
+        if (f->recorded && wba_str_eq(f->input.nonce, nonce)
+            && memcmp(f->thumbprint, thumbprint, WBA_THUMBPRINT_SIZE) == 0)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+nonce_seen(const wba_verify_t *v, const wba_fact_t *fact,
+           const uint8_t *thumbprint)
+{
+    wba_nonce_t nonce = nonce_of(fact, thumbprint);
+
+    return nonce.nonce.len
+           && !recorded_here(&v->facts, thumbprint, nonce.nonce)
+           && v->env->nonce_seen(v->env->ctx, &nonce);
+}
+
+/* Whether the request may still pass by another signature. */
+static bool
+others_stand(const wba_facts_t *facts, const wba_fact_t *fact)
+{
+    size_t i;
+
+    for (i = 0; i < facts->count; i++) {
+        const wba_fact_t *f = facts->signatures[i];
+
+        if (f != fact && f->reason == WBA_REASON_OK
+            && f->aside == WBA_REASON_OK)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static wba_reason_t
+build_base(wba_verify_t *v, wba_fact_t *fact)
+{
+    wba_reason_t why = WBA_REASON_OUT_OF_MEMORY;
+    wba_status_t status;
+    wba_buf_t buf;
+
+    if (fact->stage >= WBA_STAGE_BASED) {
+        return WBA_REASON_OK;
+    }
+    wba_buf_init(&buf, v->mem, WBA_MAX_BASE);
+    status = wba_sigbase_build(v->message, v->facts.authority,
+                               &fact->input.list, fact->components, v->mem,
+                               &buf, &why, &fact->at);
+    if (status != WBA_OK) {
+        return why;
+    }
+    fact->base = wba_buf_view(&buf);
+    fact->stage = WBA_STAGE_BASED;
+    return WBA_REASON_OK;
+}
+
+/* The crypto said yes: notes by which key.  Its views live only until this
+ * step ends. */
+static wba_reason_t
+note_key(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *directory,
+         const wba_key_t *key)
+{
+    wba_str_t kid = wba_str_eq(key->kid, fact->input.keyid)
+                        ? fact->input.keyid
+                        : wba_str_copy(v->mem, key->kid);
+
+    if (kid.data == NULL) {
+        return WBA_REASON_OUT_OF_MEMORY;
+    }
+    fact->recorded = recorded_here(&v->facts, key->thumbprint,
+                                   fact->input.nonce);
+    fact->stage = WBA_STAGE_VERIFIED;
+    fact->directory = directory;
+    fact->tag = wba_profile_tag(&directory->profile, fact->input.tag);
+    fact->kid = kid;
+    fact->key_nbf = key->nbf;
+    fact->key_exp = key->exp;
+    memcpy(fact->thumbprint, key->thumbprint, WBA_THUMBPRINT_SIZE);
+    return WBA_REASON_OK;
+}
+
+/* A nonce that was used before refuses the request without any crypto, unless
+ * another signature may let it pass: then it must be known whether this one
+ * verifies, for if so it fails them all (fail_together). */
+static wba_reason_t
+try_crypto(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *d,
+           const wba_key_t *key)
+{
+    wba_reason_t reason;
+    bool seen;
+
+    reason = choose_alg(&fact->input, key, &d->profile, &fact->alg);
+    if (reason != WBA_REASON_OK) {
+        return reason;
+    }
+    seen = nonce_seen(v, fact, key->thumbprint);
+    if (seen && !others_stand(&v->facts, fact)) {
+        return WBA_REASON_NONCE_REPLAYED;
+    }
+    reason = build_base(v, fact);
+    if (reason != WBA_REASON_OK) {
+        return reason;
+    }
+    if (wba_crypto_verify(key, fact->alg, fact->signature, fact->base)
+        != WBA_OK)
+    {
+        return WBA_REASON_BAD_SIGNATURE;
+    }
+    reason = note_key(v, fact, d, key);
+    return seen && reason == WBA_REASON_OK ? WBA_REASON_NONCE_REPLAYED
+                                           : reason;
+}
+
+/* What came of the keys tried so far. */
+typedef struct {
+    wba_reason_t reason;
+    bool tried; /* reason is the crypto's, or of what leads to it */
+    bool open;  /* under other settings, one might have got further */
+} attempts_t;
+
+/* The reason kept is that of the key that got furthest: one that the crypto
+ * refused tells more than one that its directory's rules kept out. */
+static void
+note_failure(attempts_t *a, wba_reason_t reason, bool tried)
+{
+    if (a->reason == WBA_REASON_OK || (tried && !a->tried)
+        || reason == WBA_REASON_BAD_SIGNATURE)
+    {
+        a->reason = reason;
+        a->tried = tried;
+    }
+    a->open |= !tried;
+}
+
+/* Tries the offered keys in order. */
+static void
+try_keys(wba_verify_t *v, wba_fact_t *fact, int64_t now)
+{
+    attempts_t attempts = { .reason = WBA_REASON_OK };
+    wba_reason_t reason;
+    size_t i;
+
+    fact->stage = WBA_STAGE_KEYED;
+    for (i = 0; i < v->ncandidates; i++) {
+        const wba_key_t *key = &v->candidates[i].key;
+        const wba_directory_t *d =
+            &v->env->directories[v->candidates[i].directory];
+
+        reason = wba_judge_directory(fact, d, key->nbf, key->exp, v->policy,
+                                     now);
+        if (reason != WBA_REASON_OK) {
+            note_failure(&attempts, reason, false);
+            continue;
+        }
+        reason = try_crypto(v, fact, d, key);
+        if (fact->stage == WBA_STAGE_VERIFIED
+            || reason == WBA_REASON_OUT_OF_MEMORY)
+        {
+            fact->reason = reason;
+            return;
+        }
+        note_failure(&attempts, reason, true);
+    }
+    if (attempts.open) {
+        fact->aside = attempts.reason;
+    } else {
+        fact->reason = attempts.reason;
+    }
+}
+
+/* Takes one signature as far as it goes.  False: a key is wanted. */
+static bool
+advance(wba_verify_t *v, wba_fact_t *fact, int64_t now)
+{
+    if (fact->reason != WBA_REASON_OK || fact->aside != WBA_REASON_OK
+        || fact->stage == WBA_STAGE_VERIFIED)
+    {
+        return true;
+    }
+    if (!v->facts.authority_served) {
+        fact->aside = WBA_REASON_AUTHORITY_NOT_SERVED;
+        return true;
+    }
+    fact->aside = wba_judge_claims(fact, v->policy, now);
+    if (fact->aside != WBA_REASON_OK) {
+        return true;
+    }
+    if (fact->stage < WBA_STAGE_ATTRIBUTED) {
+        fact->reason = attribute(v, fact);
+        if (fact->reason != WBA_REASON_OK) {
+            return true;
+        }
+        fact->stage = WBA_STAGE_ATTRIBUTED;
+    }
+    if (v->ncandidates) {
+        try_keys(v, fact, now);
+        return true;
+    }
+    v->key.keyid = fact->input.keyid;
+    v->key.agent_url = fact->agent_url;
+    v->key.refetch = false;
+    v->asked = true;
+    return false;
+}
+
+/* Body and nonces. */
+
+static bool
+is_verified(const wba_verify_t *v, const wba_fact_t *fact, int64_t now)
+{
+    return fact->stage == WBA_STAGE_VERIFIED
+           && wba_judge_signature(&v->facts, fact, v->policy, now)
+                  == WBA_REASON_OK;
+}
+
+static bool
+prepare_digest(wba_verify_t *v)
+{
+    wba_facts_t *facts = &v->facts;
+    wba_status_t status;
+    wba_str_t field;
+
+    v->digest = wba_alloc(v->mem, sizeof(*v->digest));
+    status = v->digest == NULL
+                 ? WBA_NO_MEMORY
+                 : wba_message_field(v->message, WBA_STR("content-digest"),
+                                     v->mem, &field);
+    if (status == WBA_NO_MEMORY) {
+        facts->reason = WBA_REASON_OUT_OF_MEMORY;
+        return false;
+    }
+    if (status == WBA_OK) {
+        status = wba_digest_init(v->digest, field);
+    }
+    if (status != WBA_OK) {
+        facts->digest = WBA_DIGEST_UNREADABLE;
+    }
+    return status == WBA_OK;
+}
+
+/* Whether a verified signature covers a digest nobody has compared yet. */
+static bool
+needs_digest(wba_verify_t *v, int64_t now)
+{
+    wba_facts_t *facts = &v->facts;
+    size_t i;
+
+    if (v->policy->digest == WBA_DIGEST_OFF
+        || facts->digest != WBA_DIGEST_UNCHECKED)
+    {
+        return false;
+    }
+    for (i = 0; i < facts->count; i++) {
+        if (is_verified(v, facts->signatures[i], now)
+            && wba_judge_covers_digest(facts->signatures[i]))
+        {
+            return v->digest != NULL || prepare_digest(v);
+        }
+    }
+    return false;
+}
+
+void
+wba_verify_digest(wba_verify_t *v, bool complete)
+{
+    if (v->digest == NULL || v->facts.digest != WBA_DIGEST_UNCHECKED) {
+        return;
+    }
+    if (!complete) {
+        v->facts.digest = WBA_DIGEST_NO_BODY;
+        return;
+    }
+    v->facts.digest = wba_digest_final(v->digest) ? WBA_DIGEST_MATCHES
+                                                  : WBA_DIGEST_MISMATCH;
+}
+
+/* Adds what a signature's nonce amounts to; the same nonce of the same key
+ * counts once, for as long as the longest-lived of its signatures. */
+static void
+want_record(wba_verify_t *v, const wba_fact_t *fact)
+{
+    wba_nonce_t add = nonce_of(fact, fact->thumbprint);
+    size_t i;
+
+    for (i = 0; i < v->nnonces; i++) {
+        wba_nonce_t *n = &v->nonces[i];
+
+        if (wba_str_eq(n->nonce, add.nonce)
+            && memcmp(n->thumbprint, add.thumbprint, WBA_THUMBPRINT_SIZE) == 0)
+        {
+            n->created = n->created < add.created ? n->created : add.created;
+            n->until = n->until > add.until ? n->until : add.until;
+            return;
+        }
+    }
+    v->nonces[v->nnonces++] = add;
+}
+
+static bool
+needs_record(wba_verify_t *v, int64_t now)
+{
+    wba_facts_t *facts = &v->facts;
+    size_t i;
+
+    v->nnonces = 0;
+    for (i = 0; i < facts->count; i++) {
+        wba_fact_t *fact = facts->signatures[i];
+
+        if (fact->input.nonce.len == 0 || fact->recorded
+            || !is_verified(v, fact, now))
+        {
+            continue;
+        }
+        if (recorded_here(facts, fact->thumbprint, fact->input.nonce)) {
+            fact->recorded = true;
+            continue;
+        }
+        want_record(v, fact);
+    }
+    return v->nnonces > 0;
+}
+
+static wba_reason_t
+reason_of_answer(wba_store_answer_t answer)
+{
+    switch (answer) {
+    case WBA_STORE_FRESH:
+        return WBA_REASON_OK;
+    case WBA_STORE_SEEN:
+        return WBA_REASON_NONCE_REPLAYED;
+    case WBA_STORE_FULL:
+        return WBA_REASON_NONCE_STORE_FULL;
+    case WBA_STORE_COLD:
+        return WBA_REASON_NONCE_STORE_COLD;
+    default:
+        return WBA_REASON_NONCE_STORE_UNAVAILABLE;
+    }
+}
+
+static void
+mark_recorded(wba_verify_t *v, const wba_nonce_t *nonce)
+{
+    wba_facts_t *facts = &v->facts;
+    size_t i;
+
+    for (i = 0; i < facts->count; i++) {
+        wba_fact_t *fact = facts->signatures[i];
+
+        if (wba_str_eq(fact->input.nonce, nonce->nonce)
+            && memcmp(fact->thumbprint, nonce->thumbprint,
+                      WBA_THUMBPRINT_SIZE) == 0)
+        {
+            fact->recorded = true;
+        }
+    }
+}
+
+/* Signatures are accepted together or not at all: one that passed without its
+ * neighbour's nonce on record would leave that one to be replayed alone. */
+static void
+fail_together(wba_facts_t *facts, wba_reason_t reason)
+{
+    size_t i;
+
+    for (i = 0; i < facts->count; i++) {
+        wba_fact_t *fact = facts->signatures[i];
+
+        if (fact->stage == WBA_STAGE_VERIFIED
+            && fact->reason == WBA_REASON_OK)
+        {
+            fact->reason = reason;
+        }
+    }
+}
+
+void
+wba_verify_recorded(wba_verify_t *v, wba_store_answer_t answer)
+{
+    size_t i, n = v->nnonces;
+
+    v->nnonces = 0;
+    if (n != 0 && answer != WBA_STORE_FRESH) {
+        fail_together(&v->facts, reason_of_answer(answer));
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        mark_recorded(v, &v->nonces[i]);
+    }
+}
+
+/* What one signature means for the others.  One that verifies and whose nonce
+ * was used before makes the request a replay, as the store's answer would; one
+ * that memory did not suffice for may be such a one. */
+static void
+weigh(wba_facts_t *facts)
+{
+    size_t i;
+
+    for (i = 0; i < facts->count; i++) {
+        const wba_fact_t *fact = facts->signatures[i];
+
+        if (fact->reason == WBA_REASON_OUT_OF_MEMORY) {
+            facts->reason = fact->reason;
+        } else if (fact->reason == WBA_REASON_NONCE_REPLAYED
+                   && fact->stage == WBA_STAGE_VERIFIED)
+        {
+            fail_together(facts, fact->reason);
+        }
+    }
+}
+
+/* Nobody makes us read a body or store a nonce but one who may pass. */
+static bool
+may_pass(const wba_verify_t *v, int64_t now)
+{
+    wba_verdict_t verdict;
+
+    wba_judge(&v->facts, v->policy, now, &verdict);
+    return verdict.reason == WBA_REASON_OK;
+}
+
+wba_need_t
+wba_verify_step(wba_verify_t *v, int64_t now)
+{
+    wba_facts_t *facts = &v->facts;
+
+    if (facts->reason != WBA_REASON_OK) {
+        return WBA_DONE;
+    }
+    if (v->asked) {
+        return WBA_NEED_KEY;
+    }
+    while (v->current < facts->count) {
+        if (!advance(v, facts->signatures[v->current], now)) {
+            return WBA_NEED_KEY;
+        }
+        v->current++;
+        v->ncandidates = 0;
+    }
+    weigh(facts);
+
+    if (may_pass(v, now) && needs_digest(v, now)) {
+        return WBA_NEED_DIGEST;
+    }
+    return may_pass(v, now) && needs_record(v, now) ? WBA_NEED_RECORD
+                                                    : WBA_DONE;
+}

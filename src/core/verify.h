@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Gathers the facts about a request's signatures: a state machine without I/O
+ * that asks its host for keys, for the body's digest and for the record of
+ * nonces, now or later.
+ *
+ *     wba_verify_init(&v, env, message, mem);
+ *     wba_verify_begin(&v, policy);           each pass through a location
+ *     while ((need = wba_verify_step(&v, now)) != WBA_DONE) { answer it }
+ *     wba_judge(&v.facts, policy, now, &verdict);
+ *
+ * The order of checks is fixed: parse, times, tag, key, nonce looked up,
+ * signature base, crypto, rules, body digest, record.  Everything a location
+ * may refuse cheaply it refuses before the expensive step, so a later pass
+ * under other settings may go further; facts that were established stay.  A
+ * host that cannot answer a need may leave the machine where it is and step
+ * again later, or never.
+ */
+#ifndef WBA_VERIFY_H
+#define WBA_VERIFY_H
+
+#include "digest.h"
+#include "judge.h"
+#include "keyring.h"
+
+/* What does not change from request to request. */
+typedef struct {
+    const wba_directory_t *directories;
+    size_t ndirectories;
+    const wba_tag_t *tags; /* wba_served_tags of them */
+    size_t ntags;
+
+    /* A cheap look whether a nonce is known as used: false when in doubt. */
+    bool (*nonce_seen)(void *ctx, const wba_nonce_t *nonce);
+    void *ctx;
+} wba_env_t;
+
+typedef enum {
+    WBA_NEED_KEY,    /* see wba_need_key_t */
+    WBA_NEED_DIGEST, /* feed the body to digest, then wba_verify_digest */
+    WBA_NEED_RECORD, /* record nonces, all or none, then wba_verify_recorded */
+    WBA_DONE
+} wba_need_t;
+
+/* Keys are wanted: offer each match of the keyring whose directory
+ * wba_verify_accepts, then call wba_verify_keys. */
+typedef struct {
+    wba_str_t keyid;
+    wba_str_t agent_url; /* resolved; data NULL: no Signature-Agent */
+    bool refetch; /* nobody has it: directories that were never loaded may be
+                     waited for, others refetched where that is due */
+} wba_need_key_t;
+
+typedef struct {
+    const wba_env_t *env;
+    const wba_message_t *message;
+    const wba_mem_t *mem;
+    const wba_policy_t *policy;
+    wba_facts_t facts;
+    wba_str_t scheme;
+
+    size_t current; /* the signature being worked on */
+    bool asked;     /* WBA_NEED_KEY is out */
+    wba_need_key_t key;
+    wba_keyring_match_t candidates[WBA_MAX_CANDIDATES];
+    size_t ncandidates;
+
+    wba_digest_t *digest; /* from mem, at WBA_NEED_DIGEST */
+    wba_nonce_t nonces[WBA_MAX_SIGNATURES];
+    size_t nnonces;
+} wba_verify_t;
+
+/*
+ * Reads the signature fields.  env, message and mem are borrowed and must
+ * outlive v.  What went wrong is in v->facts.reason.
+ */
+void wba_verify_init(wba_verify_t *v, const wba_env_t *env,
+                     const wba_message_t *message, const wba_mem_t *mem);
+
+/* Begins a pass under a location's settings, borrowed until the next begin.
+ * Facts that depended on an authority or scheme that is now another are
+ * forgotten; what was recorded is not. */
+void wba_verify_begin(wba_verify_t *v, const wba_policy_t *policy);
+
+/* Goes on as far as it can.  now: seconds since the epoch. */
+wba_need_t wba_verify_step(wba_verify_t *v, int64_t now);
+
+/* At WBA_NEED_KEY: whether directory (an index into env->directories) may
+ * answer for the signature in question. */
+bool wba_verify_accepts(const wba_verify_t *v, unsigned directory);
+
+/* At WBA_NEED_KEY: offers a key.  Its views must live until the next
+ * wba_verify_step returns.  Beyond WBA_MAX_CANDIDATES, and from a directory
+ * that is not accepted, it is ignored. */
+void wba_verify_offer(wba_verify_t *v, const wba_keyring_match_t *match);
+
+/* At WBA_NEED_KEY: all keys have been offered.  why counts when there was
+ * none: WBA_REASON_KEY_UNKNOWN, _DIRECTORY_UNAVAILABLE, _TOO_MANY_WAITING. */
+void wba_verify_keys(wba_verify_t *v, wba_reason_t why);
+
+/* At WBA_NEED_DIGEST: the whole body was fed to v->digest; complete false: it
+ * could not be read. */
+void wba_verify_digest(wba_verify_t *v, bool complete);
+
+/* At WBA_NEED_RECORD: what the store said about v->nonces, which are distinct.
+ * Anything but WBA_STORE_FRESH fails every signature that has verified. */
+void wba_verify_recorded(wba_verify_t *v, wba_store_answer_t answer);
+
+#endif
