@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What fetch asks for, and what it makes of answers, certificates, addresses
+ * and connections. */
+#include "fetch_fixture.h"
+
+/* --- answers, good and bad */
+
+typedef struct {
+    const char *path;
+    int listener;
+    wba_fetch_error_t error;
+    int status;
+    const char *body;
+    const char *reason; /* a part of it */
+    size_t max_body;
+    long timeout_ms;
+} case_t;
+
+static const case_t cases[] = {
+    { "/ok", GOOD, WBA_FETCH_OK, 200, BODY, NULL, 0, 0 },
+    { "/301", GOOD, WBA_FETCH_OK, 301, "moved", NULL, 0, 0 },
+    { "/304", GOOD, WBA_FETCH_OK, 304, "", NULL, 0, 0 },
+    { "/404", GOOD, WBA_FETCH_OK, 404, "no such thing", NULL, 0, 0 },
+    { "/empty", GOOD, WBA_FETCH_OK, 200, "", NULL, 0, 0 },
+    { "/gzip", GOOD, WBA_FETCH_OK, 200, BODY, NULL, 0, 0 },
+    { "/chunked", GOOD, WBA_FETCH_OK, 200, BODY, NULL, 0, 0 },
+    { "/no-length", GOOD, WBA_FETCH_OK, 200, BODY, NULL, 0, 0 },
+    { "/exact", GOOD, WBA_FETCH_OK, 200, NULL, NULL, 1000, 0 },
+    { "/over", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "1000 bytes", 1000, 0 },
+    { "/big", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "body", 0, 0 },
+    { "/bomb", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "body", 0, 0 },
+    { "/nothing-gzipped", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "as sent", 0, 0 },
+    { "/many-headers", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "header", 0, 0 },
+    { "/zstd", GOOD, WBA_FETCH_PROTOCOL, 200, "", "coding", 0, 0 },
+    { "/twice", GOOD, WBA_FETCH_PROTOCOL, 200, "", "coding", 0, 0 },
+    { "/bad-gzip", GOOD, WBA_FETCH_PROTOCOL, 200, "", "", 0, 0 },
+    { "/garbage", GOOD, WBA_FETCH_PROTOCOL, 0, "", "", 0, 0 },
+    { "/close", GOOD, WBA_FETCH_CLOSED, 200, "", "", 0, 0 },
+    { "/close-at-once", GOOD, WBA_FETCH_CLOSED, 0, "", "", 0, 0 },
+    { "/never", GOOD, WBA_FETCH_TIMEOUT, 0, "", "timed out", 0, 200 },
+    { "/drip", GOOD, WBA_FETCH_TIMEOUT, 200, "", "timed out", 0, 300 },
+    { "/drip-headers", GOOD, WBA_FETCH_TIMEOUT, 200, "", "timed out", 0, 300 },
+    { "/headers-only", GOOD, WBA_FETCH_TIMEOUT, 200, "", "timed out", 0, 200 },
+    { "/ok", UNKNOWN, WBA_FETCH_TLS, 0, "", "certificate", 0, 0 },
+    { "/ok", EXPIRED, WBA_FETCH_TLS, 0, "", "expired", 0, 0 },
+    { "/ok", WRONG, WBA_FETCH_TLS, 0, "", "name", 0, 0 },
+    { "/ok", OLD, WBA_FETCH_TLS, 0, "", "", 0, 0 },
+    { "/ok", PLAIN, WBA_FETCH_URL, 0, "", "", 0, 0 },
+};
+
+static void
+test_answers(void **state)
+{
+    wba_fetch_request_t request;
+    record_t r;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(cases); i++) {
+        const case_t *c = &cases[i];
+
+        request = request_of(url_of(c->listener, "localhost", c->path));
+        request.max_body = c->max_body;
+        request.timeout_ms = c->timeout_ms ? c->timeout_ms : 5000;
+        run(&request, &r);
+        if (r.result.error != c->error || r.result.status != c->status
+            || (c->body != NULL && strcmp(r.body, c->body) != 0)
+            || (c->reason != NULL && !strstr(r.result.reason, c->reason))
+            || (r.result.reason[0] == '\0') != (c->error == WBA_FETCH_OK))
+        {
+            fail_msg("%s on %d: %s (%s), status %d, body \"%s\"", c->path,
+                     c->listener, wba_fetch_error_name(r.result.error),
+                     r.result.reason, r.result.status, r.body);
+        }
+        if (c->timeout_ms) {
+            assert_in_range(r.result.elapsed_ms, c->timeout_ms,
+                            c->timeout_ms + 150);
+        }
+    }
+}
+
+static void
+test_answer_in_full(void **state)
+{
+    wba_str_t name, value;
+    char address[64];
+    size_t at = 0;
+    record_t r;
+    int n = 0;
+
+    (void) state;
+    get("/ok", &r);
+    snprintf(address, sizeof(address), "127.0.0.1:%d", server.port[GOOD]);
+    assert_string_equal(r.result.address, address);
+    assert_header(&r, "etag", "\"v1\"");
+    assert_header(&r, "Cache-Control", "max-age=60");
+    assert_header(&r, "SIGNATURE", "one");
+    assert_null(wba_fetch_header(&r.result, "absent").data);
+    while (wba_fetch_header_next(&r.result, &at, &name, &value)) {
+        if (wba_str_eq_nocase(name, WBA_STR("signature")) && ++n == 2) {
+            assert_true(wba_str_eq(name, WBA_STR("signature")));
+            assert_true(wba_str_eq(value, WBA_STR("two")));
+        }
+    }
+    assert_int_equal(n, 2);
+    assert_int_equal(at, r.result.headers.len);
+    assert_header(&r, "content-type",
+                  "application/http-message-signatures-directory+json; "
+                  "charset=utf-8");
+    assert_true(r.result.content_type.len != 0);
+}
+
+/* Only the final answer's header counts; folded lines are one. */
+static void
+test_header_lines(void **state)
+{
+    record_t r;
+
+    (void) state;
+    get("/hints", &r);
+    assert_header(&r, "ETag", "final");
+    assert_null(wba_fetch_header(&r.result, "Link").data);
+    get("/chunked", &r);
+    assert_null(wba_fetch_header(&r.result, "X-Trailer").data);
+    assert_null(wba_fetch_header(&r.result, "ETag").data);
+    get("/fold", &r);
+    assert_header(&r, "X-Fold", "a b c");
+    assert_header(&r, "ETag", "e");
+}
+
+/* --- requests */
+
+static void
+test_request_headers(void **state)
+{
+    wba_fetch_request_t request = request_of(
+        url_of(GOOD, "localhost", "/echo"));
+    record_t r;
+
+    (void) state;
+    request.accept = "application/json";
+    request.user_agent = "wba/0";
+    request.if_none_match = "\"v1\"";
+    request.if_modified_since = "Thu, 01 Jan 1970 00:00:00 GMT";
+    run(&request, &r);
+    assert_non_null(strstr(r.body, "GET /echo HTTP/1.1\r\n"));
+    assert_non_null(strstr(r.body, "\r\nAccept: application/json\r\n"));
+    assert_non_null(strstr(r.body, "\r\nUser-Agent: wba/0\r\n"));
+    assert_non_null(strstr(r.body, "\r\nIf-None-Match: \"v1\"\r\n"));
+    assert_non_null(strstr(r.body, "\r\nIf-Modified-Since: Thu, 01 Jan"));
+    assert_non_null(strstr(r.body, "\r\nAccept-Encoding: gzip\r\n"));
+}
+
+static void
+test_values_that_are_not_sent(void **state)
+{
+    wba_fetch_request_t request = request_of(
+        url_of(GOOD, "localhost", "/echo"));
+    char value[WBA_MAX_FETCH_VALUE + 2];
+    record_t r;
+
+    (void) state;
+    memset(value, 'v', sizeof(value));
+    value[sizeof(value) - 1] = '\0';
+    request.if_none_match = value;
+    request.if_modified_since = "a\r\nX-Injected: 1";
+    run(&request, &r);
+    assert_null(strstr(r.body, "If-None-Match"));
+    assert_null(strstr(r.body, "Injected"));
+    value[WBA_MAX_FETCH_VALUE] = '\0';
+    run(&request, &r);
+    assert_non_null(strstr(r.body, "If-None-Match: vvv"));
+}
+
+/* As Content-Digest needs it: what was sent is what comes out. */
+static void
+test_identity(void **state)
+{
+    wba_fetch_request_t request = request_of(
+        url_of(GOOD, "localhost", "/echo"));
+    record_t r;
+
+    (void) state;
+    request.identity = true;
+    run(&request, &r);
+    assert_non_null(strstr(r.body, "\r\nAccept-Encoding: identity"));
+    request.url = url_of(GOOD, "localhost", "/gzip");
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_PROTOCOL);
+}
+
+static void
+test_environment_and_cookies_are_ignored(void **state)
+{
+    record_t r;
+
+    (void) state;
+    setenv("https_proxy", "http://127.0.0.1:1", 1);
+    setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+    setenv("HOME", server.folder, 1);
+    get("/ok", &r); /* sets a cookie */
+    get("/echo", &r);
+    unsetenv("https_proxy");
+    unsetenv("ALL_PROXY");
+    assert_int_equal(r.result.error, WBA_FETCH_OK);
+    assert_null(strstr(r.body, "Cookie"));
+    assert_null(strstr(r.body, "Authorization"));
+}
+
+static void
+test_urls(void **state)
+{
+    static const char *const urls[] = {
+        "http://localhost/",      "file:///etc/passwd", "ftp://localhost/",
+        "https://u:p@localhost/", "https://u@localhost/", "gopher://localhost/",
+        "localhost",              "https://",           "",
+        "https://local host/",    "https://localhost:99999/",
+        "https://[::1",           "https://a\n.test/",
+    };
+    wba_fetch_request_t request;
+    record_t r;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(urls); i++) {
+        request = request_of(urls[i]);
+        run(&request, &r);
+        if (r.result.error != WBA_FETCH_URL || r.result.reason[0] == '\0') {
+            fail_msg("\"%s\": %s (%s)", urls[i],
+                     wba_fetch_error_name(r.result.error), r.result.reason);
+        }
+    }
+    request = request_of(url_of(PLAIN, "localhost", "/ok"));
+    request.allow_http = true;
+    run(&request, &r);
+    assert_string_equal(r.body, BODY);
+}
+
+static void
+test_trust(void **state)
+{
+    wba_fetch_request_t request;
+    record_t r;
+
+    (void) state;
+    request = request_of(url_of(UNKNOWN, "localhost", "/ok"));
+    request.trusted_certificate = server.other;
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_OK);
+    request.url = url_of(GOOD, "127.0.0.1", "/ok");
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_TLS);
+    request.trusted_certificate = NULL;
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_TLS);
+    request.trusted_certificate = "/nonexistent.pem";
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_TLS);
+    assert_non_null(strstr(r.result.reason, "/nonexistent.pem"));
+}
+
+/* --- addresses and connections */
+
+static int refusals;
+
+static bool
+not_127_0_0_2(void *ctx, const struct sockaddr *address)
+{
+    const struct sockaddr_in *in = (const struct sockaddr_in *) address;
+
+    (void) ctx;
+    if (in->sin_addr.s_addr == htonl(0x7f000002)) {
+        refusals++;
+        return false;
+    }
+    return true;
+}
+
+static bool
+nothing(void *ctx, const struct sockaddr *address)
+{
+    record_t *r = ctx;
+
+    (void) address;
+    eye.wrong += r->done;
+    refusals++;
+    return false;
+}
+
+static void
+test_addresses(void **state)
+{
+    wba_fetch_request_t request;
+    record_t r;
+
+    (void) state;
+    request = request_of(url_of(GOOD, "two.test", "/ok"));
+    request.allow_address = not_127_0_0_2;
+    refusals = 0;
+    run(&request, &r);
+    assert_int_equal(refusals, 1);
+    assert_int_equal(r.result.error, WBA_FETCH_OK);
+    assert_string_equal(r.result.reason, "");
+
+    request.allow_address = nothing;
+    run(&request, &r);
+    assert_int_equal(refusals, 3);
+    assert_int_equal(r.result.error, WBA_FETCH_REFUSED);
+    assert_non_null(strstr(r.result.reason, "127.0.0."));
+
+    request = request_of("https://127.0.0.1:1/"); /* nobody listens */
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_CONNECT);
+    request.allow_address = not_127_0_0_2;
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_CONNECT);
+    request.url = "https://none.test/";
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_RESOLVE);
+}
+
+/* Listens on 127.0.0.2, where two.test looks first, and answers nothing: its
+ * queue is full.  The descriptors end up in fds. */
+static void
+black_hole(int fds[8])
+{
+    struct sockaddr_in in = { .sin_family = AF_INET };
+    int i;
+
+    in.sin_port = htons((uint16_t) server.port[GOOD]);
+    in.sin_addr.s_addr = htonl(0x7f000002);
+    fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fds[0], (struct sockaddr *) &in, sizeof(in)), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    for (i = 1; i < 8; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        connect(fds[i], (struct sockaddr *) &in, sizeof(in));
+    }
+}
+
+/* The first address has half of the time, or until its packet is sent again
+ * after a second and refused, and what is left must do for the next. */
+static void
+test_next_address_after_a_dead_one(void **state)
+{
+    wba_fetch_request_t request;
+    int fds[8], i;
+    record_t r, late, half;
+
+    (void) state;
+    black_hole(fds);
+    request = request_of(url_of(GOOD, "127.0.0.2", "/ok"));
+    request.timeout_ms = 200;
+    assert_non_null(start(&request, &late));
+    request = request_of(url_of(GOOD, "two.test", "/ok"));
+    assert_non_null(start(&request, &r));
+    request.timeout_ms = 800;
+    assert_non_null(start(&request, &half));
+    assert_true(wba_poll_run(eye.poll, eye.fetch, &half.done, 900));
+    assert_int_equal(late.result.error, WBA_FETCH_TIMEOUT);
+    assert_int_equal(half.result.error, WBA_FETCH_OK);
+    assert_in_range(half.result.elapsed_ms, 400, 400 + SOON);
+    for (i = 0; i < 8; i++) {
+        close(fds[i]);
+    }
+    assert_true(wba_poll_run(eye.poll, eye.fetch, &r.done, 5000));
+    assert_int_equal(r.result.error, WBA_FETCH_OK);
+    assert_in_range(r.result.elapsed_ms, 900, 1200);
+}
+
+static int
+connection_of(const wba_fetch_request_t *request)
+{
+    wba_str_t value;
+    record_t r;
+
+    run(request, &r);
+    value = wba_fetch_header(&r.result, "X-Connection");
+    return atoi((const char *) value.data); /* up to the LF */
+}
+
+static void
+test_connections_are_shared_unless_fresh(void **state)
+{
+    wba_fetch_request_t request = request_of(url_of(GOOD, "a.test", "/echo"));
+    wba_fetch_request_t fresh = request;
+    wba_fetch_request_t judged = request;
+    int first, kept;
+
+    (void) state;
+    fresh.fresh_connection = true;
+    judged.allow_address = not_127_0_0_2;
+    first = connection_of(&fresh);
+    kept = connection_of(&request);
+    assert_int_not_equal(kept, first); /* nobody gets a fresh one */
+    assert_int_equal(connection_of(&request), kept);
+    assert_int_not_equal(connection_of(&fresh), kept);
+    assert_int_not_equal(connection_of(&judged), kept);
+    assert_int_equal(connection_of(&request), kept);
+    assert_int_equal(eye.watched, 0); /* an idle connection is not watched */
+}
+
+static void
+test_error_names(void **state)
+{
+    int i, j;
+
+    (void) state;
+    for (i = WBA_FETCH_OK; i <= WBA_FETCH_MEMORY; i++) {
+        for (j = WBA_FETCH_OK; j < i; j++) {
+            assert_string_not_equal(
+                wba_fetch_error_name((wba_fetch_error_t) i),
+                wba_fetch_error_name((wba_fetch_error_t) j));
+        }
+    }
+    assert_string_equal(wba_fetch_error_name((wba_fetch_error_t) 99),
+                        "unknown");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_answers),
+        TEST(test_answer_in_full),
+        TEST(test_header_lines),
+        TEST(test_request_headers),
+        TEST(test_values_that_are_not_sent),
+        TEST(test_identity),
+        TEST(test_environment_and_cookies_are_ignored),
+        TEST(test_urls),
+        TEST(test_trust),
+        TEST(test_addresses),
+        TEST(test_next_address_after_a_dead_one),
+        TEST(test_connections_are_shared_unless_fresh),
+        cmocka_unit_test(test_error_names),
+    };
+
+    return cmocka_run_group_tests(tests, all_setup, all_teardown);
+}
