@@ -1,0 +1,818 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Configuration: creating, merging, the setters of single directives, and the
+ * checks that need all of it.  Blocks and rules have files of their own.
+ */
+#include "ngx_http_web_bot_auth_module.h"
+
+static char *ngx_http_wba_make_policy(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_loc_conf_t *conf);
+static void ngx_http_wba_warn_server(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_loc_conf_t *conf);
+
+/* ---- memory for core while the configuration is read or a request lives */
+
+static void *
+ngx_http_wba_pool_alloc(void *pool, size_t size)
+{
+    return ngx_palloc(pool, size);
+}
+
+wba_mem_t
+ngx_http_wba_pool_mem(ngx_pool_t *pool)
+{
+    wba_mem_t  mem;
+
+    mem.alloc = ngx_http_wba_pool_alloc;
+    mem.ctx = pool;
+    return mem;
+}
+
+/* ---- http */
+
+static void
+ngx_http_wba_free_main_conf(void *data)
+{
+    ngx_uint_t                          i;
+    ngx_http_wba_directory_t          **dirs;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = data;
+
+    wba_keyring_free(mcf->ring);
+    dirs = mcf->directories.elts;
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        free((void *) dirs[i]->file_set.data);
+    }
+}
+
+void *
+ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_pool_cleanup_t                 *cln;
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_web_bot_auth_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->directories, cf->pool, 4,
+                       sizeof(ngx_http_wba_directory_t *)) != NGX_OK
+        || ngx_array_init(&mcf->rules, cf->pool, 4,
+                          sizeof(ngx_http_wba_rule_place_t)) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+    cln->handler = ngx_http_wba_free_main_conf;
+    cln->data = mcf;
+
+    mcf->zone_size = NGX_CONF_UNSET_SIZE;
+    mcf->wait = NGX_CONF_UNSET_MSEC;
+    mcf->wait_max = NGX_CONF_UNSET_UINT;
+    mcf->test_keys = NGX_CONF_UNSET;
+    mcf->nonce_store = NGX_CONF_UNSET;
+    ngx_queue_init(&mcf->parked);
+
+    if (wba_crypto_init() != WBA_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "libsodium does not start");
+        return NULL;
+    }
+    return mcf;
+}
+
+char *
+ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_str_t                           name = ngx_string("web_bot_auth");
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    ngx_conf_init_size_value(mcf->zone_size, 16 * 1024 * 1024);
+    ngx_conf_init_msec_value(mcf->wait, 2000);
+    ngx_conf_init_uint_value(mcf->wait_max, 1024);
+    ngx_conf_init_value(mcf->test_keys, 0);
+    ngx_conf_init_value(mcf->nonce_store, 1);
+
+    if (mcf->test_keys) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "web_bot_auth_test_keys is on: anybody can sign "
+                           "with the keys published in RFC 9421");
+    }
+
+    if (mcf->enabled && mcf->directories.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"web_bot_auth\" is used, but there is no "
+                      "\"web_bot_auth_directory NAME { url ...; profile ...; "
+                      "}\" whose keys could verify anything, in %s:%ui",
+                      mcf->enabled_file, mcf->enabled_line);
+        return NGX_CONF_ERROR;
+    }
+    if (mcf->directories.nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    mcf->shm_zone = ngx_shared_memory_add(cf, &name, mcf->zone_size,
+                                          &ngx_http_web_bot_auth_module);
+    if (mcf->shm_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    mcf->shm_zone->init = ngx_http_wba_zone_init;
+    mcf->shm_zone->data = mcf;
+
+    return ngx_http_web_bot_auth_load_directories(cf, mcf);
+}
+
+char *
+ngx_http_web_bot_auth_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ssize_t                             size;
+    ngx_str_t                          *value = cf->args->elts;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    if (mcf->zone_size != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    size = ngx_parse_size(&value[1]);
+    if (size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\", write for instance \"16m\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+    if (size < (ssize_t) ngx_http_wba_zone_min_size()) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone of %V is too small, write at least \"%uzk\"",
+                           &value[1], ngx_http_wba_zone_min_size() / 1024 + 1);
+        return NGX_CONF_ERROR;
+    }
+    mcf->zone_size = size;
+    return NGX_CONF_OK;
+}
+
+char *
+ngx_http_web_bot_auth_nonce_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                          *value = cf->args->elts;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    if (mcf->nonce_store != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+    if (ngx_strcmp(value[1].data, "shared") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown nonce store \"%V\", write \"shared\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+    mcf->nonce_store = 1;
+
+    if (cf->args->nelts == 2
+        || ngx_strcmp(value[2].data, "cold=reject") == 0)
+    {
+        return NGX_CONF_OK;
+    }
+    if (ngx_strcmp(value[2].data, "cold=accept") == 0) {
+        mcf->cold_accept = 1;
+        return NGX_CONF_OK;
+    }
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown parameter \"%V\", write \"cold=reject\" or "
+                       "\"cold=accept\"", &value[2]);
+    return NGX_CONF_ERROR;
+}
+
+char *
+ngx_http_web_bot_auth_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_int_t                           n;
+    ngx_str_t                           s, *value = cf->args->elts;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    if (mcf->wait != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    n = ngx_parse_time(&value[1], 0);
+    if (n == NGX_ERROR || n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\", write for instance \"2s\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+    mcf->wait = n;
+
+    if (cf->args->nelts == 3) {
+        s = value[2];
+        if (s.len <= 4 || ngx_strncmp(s.data, "max=", 4) != 0) {
+            goto invalid;
+        }
+        n = ngx_atoi(s.data + 4, s.len - 4);
+        if (n == NGX_ERROR) {
+            goto invalid;
+        }
+        mcf->wait_max = n;
+    }
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", write \"max=NUMBER\"",
+                       &value[2]);
+    return NGX_CONF_ERROR;
+}
+
+#define NGX_HTTP_WBA_MAX_PEM  (4 * 1024 * 1024)
+
+static ngx_int_t
+ngx_http_wba_read_pem(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *pem)
+{
+    off_t       size;
+    ssize_t     n = NGX_ERROR;
+    ngx_file_t  file;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+    file.name = *name;
+    file.log = cf->log;
+    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (file.fd == NGX_INVALID_FILE) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_fd_info(file.fd, &file.info) != NGX_FILE_ERROR
+        && (size = ngx_file_size(&file.info)) <= NGX_HTTP_WBA_MAX_PEM)
+    {
+        pem->data = ngx_pcalloc(cf->pool, size + 1);
+        if (pem->data) {
+            n = ngx_read_file(&file, pem->data, size, 0);
+        }
+    }
+    ngx_close_file(file.fd);
+
+    if (n < 0) {
+        return NGX_ERROR;
+    }
+    pem->len = n;
+    return NGX_OK;
+}
+
+/* Read by the master, as nginx reads certificates: the workers need not be
+ * able to, and a file that is not there fails here, not at the first fetch. */
+char *
+ngx_http_web_bot_auth_trusted_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                          *value = cf->args->elts;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    if (mcf->trusted_certificate.data) {
+        return "is duplicate";
+    }
+    mcf->trusted_certificate = value[1];
+    if (ngx_conf_full_name(cf->cycle, &mcf->trusted_certificate, 1) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_wba_read_pem(cf, &mcf->trusted_certificate,
+                              &mcf->trusted_pem)
+        != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "trusted certificate \"%V\" cannot be read, write "
+                           "the name of a file of PEM certificates, at most "
+                           "4m", &mcf->trusted_certificate);
+        return NGX_CONF_ERROR;
+    }
+    if (ngx_strstr(mcf->trusted_pem.data, "-----BEGIN CERTIFICATE-----")
+        == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no certificate in \"%V\", write the name of a "
+                           "file of PEM certificates",
+                           &mcf->trusted_certificate);
+        return NGX_CONF_ERROR;
+    }
+    return NGX_CONF_OK;
+}
+
+/* ---- server */
+
+void *
+ngx_http_web_bot_auth_create_srv_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_http_web_bot_auth_srv_conf_t));
+}
+
+/* The core module has completed the server's names by now. */
+char *
+ngx_http_web_bot_auth_merge_srv_conf(ngx_conf_t *cf, void *parent,
+    void *child)
+{
+    ngx_array_t                       *names;
+    ngx_http_core_srv_conf_t          *cscf;
+    ngx_http_web_bot_auth_srv_conf_t  *conf = child;
+
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    names = &cscf->server_names;
+
+    conf->names = ngx_palloc(cf->pool,
+                             names->nelts * sizeof(ngx_http_server_name_t));
+    if (conf->names == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    ngx_memcpy(conf->names, names->elts,
+               names->nelts * sizeof(ngx_http_server_name_t));
+    conf->nnames = names->nelts;
+    return NGX_CONF_OK;
+}
+
+/* ---- http, server, location */
+
+void *
+ngx_http_web_bot_auth_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_uint_t                         i;
+    ngx_http_web_bot_auth_loc_conf_t  *conf;
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_http_web_bot_auth_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->mode = NGX_CONF_UNSET_UINT;
+    conf->dry_run = NGX_CONF_UNSET;
+    conf->clock_skew = NGX_CONF_UNSET;
+    conf->max_lifetime = NGX_CONF_UNSET;
+    conf->nonce = NGX_CONF_UNSET_UINT;
+    conf->authority = NGX_CONF_UNSET_UINT;
+    conf->expose_reason = NGX_CONF_UNSET;
+    conf->log_level = NGX_CONF_UNSET_UINT;
+    for (i = 0; i < WBA_CLASS_COUNT; i++) {
+        conf->answers[i] = NGX_HTTP_WBA_UNSET_ANSWER;
+    }
+    return conf;
+}
+
+/* What is asked only grows on the way in: components are the union. */
+static ngx_int_t
+ngx_http_wba_merge_components(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_loc_conf_t *prev,
+    ngx_http_web_bot_auth_loc_conf_t *conf)
+{
+    wba_component_t  *to;
+
+    if (prev->components == NULL) {
+        return NGX_OK;
+    }
+    if (conf->components == NULL) {
+        conf->components = prev->components;
+        return NGX_OK;
+    }
+    to = ngx_array_push_n(conf->components, prev->components->nelts);
+    if (to == NULL) {
+        return NGX_ERROR;
+    }
+    ngx_memcpy(to, prev->components->elts,
+               prev->components->nelts * sizeof(wba_component_t));
+    return NGX_OK;
+}
+
+char *
+ngx_http_web_bot_auth_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child)
+{
+    ngx_uint_t                         i;
+    ngx_http_web_bot_auth_loc_conf_t  *prev = parent;
+    ngx_http_web_bot_auth_loc_conf_t  *conf = child;
+
+    ngx_conf_merge_uint_value(conf->mode, prev->mode, WBA_MODE_OFF);
+    ngx_conf_merge_value(conf->dry_run, prev->dry_run, 0);
+    ngx_conf_merge_sec_value(conf->clock_skew, prev->clock_skew, 5);
+    ngx_conf_merge_value(conf->expose_reason, prev->expose_reason, 0);
+    ngx_conf_merge_uint_value(conf->log_level, prev->log_level,
+                              NGX_LOG_NOTICE);
+
+    if (conf->authority == NGX_CONF_UNSET_UINT) {
+        conf->authority = prev->authority;
+        conf->authority_value = prev->authority_value;
+    }
+    if (conf->authority == NGX_CONF_UNSET_UINT) {
+        conf->authority = NGX_HTTP_WBA_AUTHORITY_SERVER_NAME;
+    }
+    if (conf->scheme == NULL) {
+        conf->scheme = prev->scheme;
+    }
+    if (conf->rules == NULL) {
+        conf->rules = prev->rules;
+    }
+
+    /* A location can only tighten what an outer level asks. */
+    if (prev->max_lifetime != NGX_CONF_UNSET
+        && (conf->max_lifetime == NGX_CONF_UNSET
+            || prev->max_lifetime < conf->max_lifetime))
+    {
+        conf->max_lifetime = prev->max_lifetime;
+    }
+    if (prev->nonce != NGX_CONF_UNSET_UINT
+        && (conf->nonce == NGX_CONF_UNSET_UINT || prev->nonce > conf->nonce))
+    {
+        conf->nonce = prev->nonce;
+    }
+    if (ngx_http_wba_merge_components(cf, prev, conf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < WBA_CLASS_COUNT; i++) {
+        if (conf->answers[i] == NGX_HTTP_WBA_UNSET_ANSWER) {
+            conf->answers[i] = prev->answers[i];
+        }
+    }
+    return ngx_http_wba_make_policy(cf, conf);
+}
+
+/* Core's view of the merged settings. */
+static char *
+ngx_http_wba_make_policy(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_loc_conf_t *conf)
+{
+    ngx_uint_t     i;
+    wba_policy_t  *policy = &conf->policy;
+
+    wba_policy_default(policy);
+    policy->mode = conf->mode;
+    policy->dry_run = conf->dry_run;
+    policy->clock_skew = conf->clock_skew;
+    policy->digest = WBA_DIGEST_OFF;
+
+    if (conf->max_lifetime != NGX_CONF_UNSET) {
+        policy->max_lifetime = conf->max_lifetime;
+    }
+    policy->nonce_required = conf->nonce == 1;
+
+    if (conf->components) {
+        policy->components = conf->components->elts;
+        policy->ncomponents = conf->components->nelts;
+    }
+    if (conf->rules) {
+        policy->rules = conf->rules->elts;
+        policy->nrules = conf->rules->nelts;
+    }
+    for (i = 0; i < WBA_CLASS_COUNT; i++) {
+        if (conf->answers[i] != NGX_HTTP_WBA_UNSET_ANSWER) {
+            policy->answers[i] = conf->answers[i];
+        }
+    }
+
+    if (conf->mode != WBA_MODE_OFF) {
+        ngx_http_wba_warn_server(cf, conf);
+    }
+    return NGX_CONF_OK;
+}
+
+static ngx_uint_t
+ngx_http_wba_server_has_name(ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t               i;
+    ngx_http_server_name_t  *names = cscf->server_names.elts;
+
+    for (i = 0; i < cscf->server_names.nelts; i++) {
+        if (names[i].name.len) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static ngx_uint_t
+ngx_http_wba_addr_serves(ngx_http_conf_addr_t *addr,
+    ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t                  i;
+    ngx_http_core_srv_conf_t  **servers = addr->servers.elts;
+
+    for (i = 0; i < addr->servers.nelts; i++) {
+        if (servers[i] == cscf) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static ngx_uint_t
+ngx_http_wba_server_is_plain(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
+{
+    ngx_uint_t                  i, j;
+    ngx_http_conf_port_t       *port;
+    ngx_http_conf_addr_t       *addr;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+    if (cmcf->ports == NULL) {
+        return 0;
+    }
+
+    port = cmcf->ports->elts;
+    for (i = 0; i < cmcf->ports->nelts; i++) {
+        addr = port[i].addrs.elts;
+        for (j = 0; j < port[i].addrs.nelts; j++) {
+            if (!addr[j].opt.ssl && ngx_http_wba_addr_serves(&addr[j], cscf)) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+/* Once per server: what will keep every request from verifying, or makes
+ * verification worth less. */
+static void
+ngx_http_wba_warn_server(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_loc_conf_t *conf)
+{
+    ngx_http_core_srv_conf_t           *cscf;
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+    if (cscf == mcf->warned || cscf->file_name == NULL) {
+        return;
+    }
+
+    if (conf->authority == NGX_HTTP_WBA_AUTHORITY_SERVER_NAME
+        && !ngx_http_wba_server_has_name(cscf))
+    {
+        mcf->warned = cscf;
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"web_bot_auth\" in a server without name verifies "
+                      "nothing: add \"server_name\", or set "
+                      "\"web_bot_auth_authority\", in %s:%ui",
+                      cscf->file_name, cscf->line);
+    }
+    if (conf->scheme == NULL && ngx_http_wba_server_is_plain(cf, cscf)) {
+        mcf->warned = cscf;
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"web_bot_auth\" on a listener without ssl: signatures "
+                      "can be read on the way; behind a proxy that ends TLS "
+                      "set \"web_bot_auth_scheme https\", in %s:%ui",
+                      cscf->file_name, cscf->line);
+    }
+}
+
+char *
+ngx_http_web_bot_auth_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    char                               *rv;
+    ngx_http_web_bot_auth_loc_conf_t   *lcf = conf;
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
+
+    rv = ngx_conf_set_enum_slot(cf, cmd, conf);
+    if (rv != NGX_CONF_OK || lcf->mode == WBA_MODE_OFF) {
+        return rv;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
+    if (!mcf->enabled) {
+        mcf->enabled = 1;
+        mcf->enabled_file = cf->conf_file->file.name.data;
+        mcf->enabled_line = cf->conf_file->line;
+    }
+    return NGX_CONF_OK;
+}
+
+char *
+ngx_http_web_bot_auth_expose_reason(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    char                               *rv;
+    ngx_http_web_bot_auth_loc_conf_t   *lcf = conf;
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
+
+    rv = ngx_conf_set_flag_slot(cf, cmd, conf);
+    if (rv == NGX_CONF_OK && lcf->expose_reason) {
+        mcf = ngx_http_conf_get_module_main_conf(cf,
+                                                 ngx_http_web_bot_auth_module);
+        mcf->exposes_reason = 1;
+    }
+    return rv;
+}
+
+static ngx_int_t
+ngx_http_wba_class_by_name(ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = WBA_CLASS_NONE + 1; i < WBA_CLASS_COUNT; i++) {
+        if (wba_str_eq(wba_class_name(i), ngx_http_wba_view(*name))) {
+            return i;
+        }
+    }
+    return NGX_ERROR;
+}
+
+char *
+ngx_http_web_bot_auth_answer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    u_char                            *eq;
+    ngx_int_t                          class, code;
+    ngx_str_t                         *value = cf->args->elts, name, answer;
+    ngx_uint_t                         i;
+    ngx_http_web_bot_auth_loc_conf_t  *lcf = conf;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        eq = (u_char *) ngx_strchr(value[i].data, '=');
+        if (eq == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid answer \"%V\", write CLASS=STATUS, "
+                               "for instance \"unsigned=401\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+        name.data = value[i].data;
+        name.len = eq - value[i].data;
+        answer.data = eq + 1;
+        answer.len = value[i].data + value[i].len - answer.data;
+
+        class = ngx_http_wba_class_by_name(&name);
+        if (class == NGX_ERROR) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown class \"%V\", write one of malformed, "
+                               "unsigned, invalid, replayed, unknown, "
+                               "unavailable, denied", &name);
+            return NGX_CONF_ERROR;
+        }
+
+        if (answer.len == 4 && ngx_strncmp(answer.data, "pass", 4) == 0) {
+            if (class != WBA_CLASS_UNKNOWN && class != WBA_CLASS_UNAVAILABLE) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "\"%V=pass\" would let in what must be "
+                                   "refused: only unknown and unavailable may "
+                                   "pass", &name);
+                return NGX_CONF_ERROR;
+            }
+            lcf->answers[class] = WBA_ANSWER_PASS;
+            continue;
+        }
+
+        code = ngx_atoi(answer.data, answer.len);
+        if (code < 400 || code > 599) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid status \"%V\" for \"%V\", write a "
+                               "number from 400 to 599%s", &answer, &name,
+                               class == WBA_CLASS_UNKNOWN
+                               || class == WBA_CLASS_UNAVAILABLE
+                               ? ", or pass" : "");
+            return NGX_CONF_ERROR;
+        }
+        lcf->answers[class] = code;
+    }
+    return NGX_CONF_OK;
+}
+
+char *
+ngx_http_web_bot_auth_clock_skew(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                         *value = cf->args->elts;
+    ngx_http_web_bot_auth_loc_conf_t  *lcf = conf;
+
+    if (lcf->clock_skew != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+    lcf->clock_skew = ngx_parse_time(&value[1], 1);
+    if (lcf->clock_skew == (time_t) NGX_ERROR
+        || lcf->clock_skew > WBA_MAX_SKEW)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid skew \"%V\", write a time from 0 to %ds",
+                           &value[1], WBA_MAX_SKEW);
+        return NGX_CONF_ERROR;
+    }
+    return NGX_CONF_OK;
+}
+
+char *
+ngx_http_web_bot_auth_max_lifetime(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                         *value = cf->args->elts;
+    ngx_http_web_bot_auth_loc_conf_t  *lcf = conf;
+
+    if (lcf->max_lifetime != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+    lcf->max_lifetime = ngx_parse_time(&value[1], 1);
+    if (lcf->max_lifetime == (time_t) NGX_ERROR || lcf->max_lifetime == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid lifetime \"%V\", write for instance "
+                           "\"8m\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+    return NGX_CONF_OK;
+}
+
+ngx_int_t
+ngx_http_wba_add_component(ngx_conf_t *cf, ngx_str_t *text,
+    wba_component_t *out)
+{
+    wba_mem_t  mem = ngx_http_wba_pool_mem(cf->pool);
+
+    if (wba_component_from_text(ngx_http_wba_view(*text), &mem, out)
+        != WBA_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid component \"%V\", write a name such as "
+                           "@method or content-digest, or an identifier as it "
+                           "stands in Signature-Input", text);
+        return NGX_ERROR;
+    }
+    return NGX_OK;
+}
+
+char *
+ngx_http_web_bot_auth_components(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                         *value = cf->args->elts;
+    ngx_uint_t                         i;
+    wba_component_t                   *component;
+    ngx_http_web_bot_auth_loc_conf_t  *lcf = conf;
+
+    if (lcf->components == NULL) {
+        lcf->components = ngx_array_create(cf->pool, 4,
+                                           sizeof(wba_component_t));
+        if (lcf->components == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+    for (i = 1; i < cf->args->nelts; i++) {
+        component = ngx_array_push(lcf->components);
+        if (component == NULL
+            || ngx_http_wba_add_component(cf, &value[i], component) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+    }
+    return NGX_CONF_OK;
+}
+
+static ngx_http_complex_value_t *
+ngx_http_wba_compile(ngx_conf_t *cf, ngx_str_t *text)
+{
+    ngx_http_complex_value_t          *value;
+    ngx_http_compile_complex_value_t   ccv;
+
+    value = ngx_palloc(cf->pool, sizeof(ngx_http_complex_value_t));
+    if (value == NULL) {
+        return NULL;
+    }
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+    ccv.cf = cf;
+    ccv.value = text;
+    ccv.complex_value = value;
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK ? value : NULL;
+}
+
+char *
+ngx_http_web_bot_auth_authority(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                         *value = cf->args->elts;
+    ngx_http_web_bot_auth_loc_conf_t  *lcf = conf;
+
+    if (lcf->authority != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+    if (ngx_strcmp(value[1].data, "server_name") == 0) {
+        lcf->authority = NGX_HTTP_WBA_AUTHORITY_SERVER_NAME;
+        return NGX_CONF_OK;
+    }
+    if (ngx_strcmp(value[1].data, "any") == 0) {
+        lcf->authority = NGX_HTTP_WBA_AUTHORITY_ANY;
+        return NGX_CONF_OK;
+    }
+    lcf->authority = NGX_HTTP_WBA_AUTHORITY_VALUE;
+    lcf->authority_value = ngx_http_wba_compile(cf, &value[1]);
+    return lcf->authority_value ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+/* Postconfiguration's part: rules name what exists. */
+ngx_int_t
+ngx_http_web_bot_auth_check(ngx_conf_t *cf)
+{
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
+
+    if (mcf->enabled && ngx_http_web_bot_auth_check_rules(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (mcf->exposes_reason) {
+        return ngx_http_wba_header_filter_init(cf);
+    }
+    return NGX_OK;
+}

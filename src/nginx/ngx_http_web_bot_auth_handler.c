@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The access phase: drives wba_verify through a request, waits where it must,
+ * judges, and answers.
+ */
+#include "ngx_http_web_bot_auth_module.h"
+
+static void ngx_http_wba_cleanup(void *data);
+static void ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_web_bot_auth_loc_conf_t *lcf);
+static ngx_int_t ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx);
+static ngx_int_t ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_web_bot_auth_loc_conf_t *lcf);
+static void ngx_http_wba_log(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_web_bot_auth_loc_conf_t *lcf);
+
+static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
+
+ngx_int_t
+ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                          rc;
+    ngx_http_web_bot_auth_ctx_t       *ctx;
+    ngx_http_web_bot_auth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_web_bot_auth_module);
+
+    if (lcf->mode == WBA_MODE_OFF) {
+        /* What an outer location judged is not this one's verdict, unless
+         * this is the page that answers the refusal. */
+        ctx = ngx_http_wba_ctx(r, 0);
+        if (ctx && !r->error_page) {
+            ctx->judged = 0;
+        }
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_http_wba_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->judged = 0;
+    ngx_http_wba_begin(ctx, lcf);
+
+    rc = ngx_http_wba_run(ctx);
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (ctx->deadline.timer_set) {
+        ngx_del_timer(&ctx->deadline);
+    }
+
+    wba_judge(&ctx->verify.facts, &lcf->policy, ngx_time(), &ctx->verdict);
+    ctx->judged = 1;
+
+    return ngx_http_wba_answer(ctx, lcf);
+}
+
+/* Facts belong to the request: internal redirects clear r->ctx, so the
+ * context is found again by its cleanup, as the realip module does. */
+ngx_http_web_bot_auth_ctx_t *
+ngx_http_wba_ctx(ngx_http_request_t *r, ngx_uint_t create)
+{
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_web_bot_auth_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_http_web_bot_auth_module);
+    if (ctx) {
+        return ctx;
+    }
+
+    for (cln = r->pool->cleanup; cln; cln = cln->next) {
+        if (cln->handler == ngx_http_wba_cleanup) {
+            ctx = cln->data;
+            ctx->begun = NULL;
+            if (!r->error_page) {
+                ctx->judged = 0;
+            }
+            ngx_http_set_ctx(r, ctx, ngx_http_web_bot_auth_module);
+            return ctx;
+        }
+    }
+
+    if (!create) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_http_web_bot_auth_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    ctx = cln->data;
+    ngx_memzero(ctx, sizeof(ngx_http_web_bot_auth_ctx_t));
+    ctx->request = r;
+    ctx->main = ngx_http_get_module_main_conf(r, ngx_http_web_bot_auth_module);
+    ctx->mem = ngx_http_wba_pool_mem(r->pool);
+    ctx->message.ops = &ngx_http_wba_message_ops;
+    ctx->message.ctx = ctx;
+
+    cln->handler = ngx_http_wba_cleanup;
+    ngx_http_set_ctx(r, ctx, ngx_http_web_bot_auth_module);
+    return ctx;
+}
+
+static void
+ngx_http_wba_cleanup(void *data)
+{
+    ngx_http_web_bot_auth_ctx_t  *ctx = data;
+
+    ngx_http_wba_unpark(ctx);
+    if (ctx->deadline.timer_set) {
+        ngx_del_timer(&ctx->deadline);
+    }
+}
+
+/* Begins a pass, unless this one has begun under the same settings (early, or
+ * before it was parked). */
+static void
+ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_web_bot_auth_loc_conf_t *lcf)
+{
+    if (ctx->begun == lcf) {
+        return;
+    }
+    ctx->begun = lcf;
+
+    if (!ctx->initialised) {
+        ctx->initialised = 1;
+        wba_verify_init(&ctx->verify, &ctx->main->env, &ctx->message,
+                        &ctx->mem);
+    }
+    wba_verify_begin(&ctx->verify, &lcf->policy);
+}
+
+/* NGX_OK: the facts are complete; NGX_AGAIN: the request is parked. */
+static ngx_int_t
+ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx)
+{
+    wba_verify_t  *v = &ctx->verify;
+
+    for ( ;; ) {
+        switch (wba_verify_step(v, ngx_time())) {
+
+        case WBA_NEED_KEY:
+            if (ngx_http_wba_keys_answer(ctx, !ctx->overdue) == NGX_OK) {
+                break;
+            }
+            if (ngx_http_wba_park(ctx) == NGX_OK) {
+                return NGX_AGAIN;
+            }
+            wba_verify_keys(v, WBA_REASON_TOO_MANY_WAITING);
+            break;
+
+        case WBA_NEED_DIGEST:
+            wba_verify_digest(v, false);
+            break;
+
+        case WBA_NEED_RECORD:
+            wba_verify_recorded(v, ngx_http_wba_replay_record(ctx));
+            break;
+
+        case WBA_DONE:
+            return NGX_OK;
+        }
+    }
+}
+
+/* As far as it can go without waiting, reading the body or recording. */
+void
+ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx)
+{
+    ngx_http_web_bot_auth_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(ctx->request,
+                                       ngx_http_web_bot_auth_module);
+    if (lcf->mode == WBA_MODE_OFF) {
+        return;
+    }
+
+    ngx_http_wba_begin(ctx, lcf);
+
+    while (wba_verify_step(&ctx->verify, ngx_time()) == WBA_NEED_KEY) {
+        if (ngx_http_wba_keys_answer(ctx, 1) != NGX_OK) {
+            break;
+        }
+    }
+    wba_judge(&ctx->verify.facts, &lcf->policy, ngx_time(), &ctx->verdict);
+}
+
+/* NGX_OK would grant under "satisfy any": it is for verified and allowed
+ * requests alone.  Under it, too, only 401 and 403 let other modules speak. */
+static ngx_int_t
+ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_web_bot_auth_loc_conf_t *lcf)
+{
+    ngx_uint_t                 again;
+    ngx_http_wba_zone_t       *zone = ctx->main->zone;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    /* The page that answers a refusal may be refused as well: it is one. */
+    again = ctx->refused && ctx->request->error_page;
+
+    if (zone && !again) {
+        zone->counters[ngx_worker % NGX_HTTP_WBA_WORKERS]
+            .reasons[ctx->verdict.reason]++;
+    }
+
+    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                   "web_bot_auth: reason %ui decision %ui",
+                   (ngx_uint_t) ctx->verdict.reason,
+                   (ngx_uint_t) ctx->verdict.decision);
+
+    switch (ctx->verdict.decision) {
+
+    case WBA_DECISION_ALLOW:
+        return lcf->dry_run ? NGX_DECLINED : NGX_OK;
+
+    case WBA_DECISION_DENY:
+        if (!again) {
+            ngx_http_wba_log(ctx, lcf);
+        }
+        ctx->refused = 1;
+        clcf = ngx_http_get_module_loc_conf(ctx->request,
+                                            ngx_http_core_module);
+        if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
+            return NGX_HTTP_FORBIDDEN;
+        }
+        return ctx->verdict.status;
+
+    case WBA_DECISION_DRY_RUN_DENY:
+        ngx_http_wba_log(ctx, lcf);
+        return NGX_DECLINED;
+
+    default:
+        return NGX_DECLINED;
+    }
+}
+
+/* Escapes a stranger's text for the log: printable ASCII without quotes and
+ * backslashes stays, the rest is \xHH; at most 80 characters of it. */
+#define NGX_HTTP_WBA_LOG_TEXT  80
+
+static ngx_str_t
+ngx_http_wba_escape(u_char *buf, wba_str_t s)
+{
+    size_t     i;
+    u_char    *p = buf;
+    ngx_str_t  out;
+
+    for (i = 0; i < s.len && i < NGX_HTTP_WBA_LOG_TEXT; i++) {
+        u_char  c = s.data[i];
+
+        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') {
+            p = ngx_sprintf(p, "\\x%02xd", (int) c);
+        } else {
+            *p++ = c;
+        }
+    }
+    if (i < s.len) {
+        p = ngx_cpymem(p, "...", 3);
+    }
+    out.data = buf;
+    out.len = p - buf;
+    return out;
+}
+
+static void
+ngx_http_wba_log(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_web_bot_auth_loc_conf_t *lcf)
+{
+    u_char             keyid_buf[NGX_HTTP_WBA_LOG_TEXT * 4 + 4];
+    u_char             tag_buf[NGX_HTTP_WBA_LOG_TEXT * 4 + 4];
+    u_char             authority_buf[NGX_HTTP_WBA_LOG_TEXT * 4 + 4];
+    ngx_str_t          reason, keyid, tag, authority, directory, dry;
+    ngx_log_t         *log = ctx->request->connection->log;
+    wba_facts_t       *facts = &ctx->verify.facts;
+    const wba_fact_t  *fact;
+
+    if (log->log_level < lcf->log_level) {
+        return;
+    }
+
+    fact = ctx->verdict.signature ? ctx->verdict.signature
+                                  : ctx->verdict.failed;
+    reason = ngx_http_wba_ngx_str(wba_reason_info(ctx->verdict.reason)->name);
+    keyid = ngx_http_wba_escape(keyid_buf, fact ? fact->input.keyid
+                                                : facts->claimed_keyid);
+    tag = ngx_http_wba_escape(tag_buf, fact ? fact->input.tag
+                                            : facts->claimed_tag);
+    authority = ngx_http_wba_escape(authority_buf, facts->authority);
+
+    ngx_str_set(&directory, "-");
+    if (ctx->verdict.signature) {
+        directory = ngx_http_wba_ngx_str(ctx->verdict.signature->directory
+                                         ->name);
+    }
+    ngx_str_null(&dry);
+    if (ctx->verdict.decision == WBA_DECISION_DRY_RUN_DENY) {
+        ngx_str_set(&dry, ", dry run");
+    }
+
+    ngx_log_error(lcf->log_level, log, 0,
+                  "web_bot_auth: request refused%V, reason=%V tag=\"%V\" "
+                  "keyid=\"%V\" directory=%V authority=\"%V\"",
+                  &dry, &reason, &tag, &keyid, &directory, &authority);
+}
+
+/* web_bot_auth_expose_reason */
+
+static ngx_int_t
+ngx_http_wba_header_filter(ngx_http_request_t *r)
+{
+    ngx_table_elt_t                   *h;
+    ngx_http_web_bot_auth_ctx_t       *ctx;
+    ngx_http_web_bot_auth_loc_conf_t  *lcf;
+
+    if (r != r->main) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_http_web_bot_auth_module);
+    if (!lcf->expose_reason) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    ctx = ngx_http_wba_ctx(r, 0);
+    if (ctx == NULL || !ctx->judged) {
+        return ngx_http_next_header_filter(r);
+    }
+
+    h = ngx_list_push(&r->headers_out.headers);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+    ngx_memzero(h, sizeof(ngx_table_elt_t));
+    h->hash = 1;
+    ngx_str_set(&h->key, "Web-Bot-Auth-Reason");
+    h->value = ngx_http_wba_ngx_str(wba_reason_info(ctx->verdict.reason)
+                                    ->name);
+
+    return ngx_http_next_header_filter(r);
+}
+
+/* Installed only where some location exposes reasons. */
+ngx_int_t
+ngx_http_wba_header_filter_init(ngx_conf_t *cf)
+{
+    ngx_http_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_http_wba_header_filter;
+    return NGX_OK;
+}

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The shared memory: carved once into header, counters, directory slots, the
+ * key arena's two halves and the nonce region.  Key sets are written into the
+ * half that is not published and published by one number; readers copy and
+ * look at the generation again, so they take no lock.
+ */
+#include "ngx_http_web_bot_auth_module.h"
+
+#define NGX_HTTP_WBA_ZONE_VERSION  1
+#define NGX_HTTP_WBA_SLOTS         256
+
+/* Of what is left behind the slots, a quarter is for keys (two halves). */
+#define NGX_HTTP_WBA_ARENA_SHARE   8
+
+static size_t
+ngx_http_wba_zone_header_size(void)
+{
+    return ngx_align(sizeof(ngx_http_wba_zone_t)
+                     + (NGX_HTTP_WBA_SLOTS - 1) * sizeof(ngx_http_wba_slot_t),
+                     64);
+}
+
+size_t
+ngx_http_wba_zone_min_size(void)
+{
+    /* Header, 64 KB of keys twice, a nonce table worth having, and what the
+     * slab's own pages take. */
+    return ngx_align(ngx_http_wba_zone_header_size() + 512 * 1024,
+                     ngx_pagesize);
+}
+
+static ngx_int_t
+ngx_http_wba_lock_create(ngx_http_wba_zone_t *zone)
+{
+    ngx_int_t            rc;
+    pthread_mutexattr_t  attr;
+
+    if (pthread_mutexattr_init(&attr) != 0) {
+        return NGX_ERROR;
+    }
+    rc = NGX_ERROR;
+    if (pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED) == 0
+        && pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST) == 0
+        && pthread_mutex_init(&zone->lock, &attr) == 0)
+    {
+        rc = NGX_OK;
+    }
+    pthread_mutexattr_destroy(&attr);
+    return rc;
+}
+
+/* The lock outlives its holder.  One that died may have published without
+ * counting: the generation moves on, and everybody looks again. */
+static ngx_int_t
+ngx_http_wba_lock(ngx_http_wba_zone_t *zone)
+{
+    switch (pthread_mutex_lock(&zone->lock)) {
+    case 0:
+        return NGX_OK;
+    case EOWNERDEAD:
+        pthread_mutex_consistent(&zone->lock);
+        (void) ngx_atomic_fetch_add(&zone->generation, 1);
+        return NGX_OK;
+    default:
+        return NGX_ERROR;
+    }
+}
+
+static void
+ngx_http_wba_unlock(ngx_http_wba_zone_t *zone)
+{
+    pthread_mutex_unlock(&zone->lock);
+}
+
+ngx_int_t
+ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
+{
+    size_t                              size, rest;
+    ngx_slab_pool_t                    *shpool;
+    ngx_http_wba_zone_t                *zone;
+    ngx_http_web_bot_auth_main_conf_t  *old = data, *mcf = shm_zone->data;
+
+    if (old) {
+        /* The memory of the cycle that runs: nothing is changed before the
+         * new configuration is committed. */
+        mcf->zone = old->zone;
+        mcf->replay = old->replay;
+        return NGX_OK;
+    }
+
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+    size = shpool->pfree << ngx_pagesize_shift;
+
+    zone = ngx_slab_alloc(shpool, size);
+    if (zone == NULL || size < ngx_http_wba_zone_header_size()) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
+                      "web_bot_auth_zone is too small");
+        return NGX_ERROR;
+    }
+    ngx_memzero(zone, ngx_http_wba_zone_header_size());
+
+    zone->version = NGX_HTTP_WBA_ZONE_VERSION;
+    zone->layout = sizeof(ngx_http_wba_zone_t) + sizeof(ngx_http_wba_slot_t);
+    zone->nslots = NGX_HTTP_WBA_SLOTS;
+    zone->arena = ngx_http_wba_zone_header_size();
+    rest = size - zone->arena;
+    zone->arena_size = rest / NGX_HTTP_WBA_ARENA_SHARE & ~(size_t) 63;
+    zone->replay = zone->arena + 2 * zone->arena_size;
+    zone->replay_size = size - zone->replay;
+    zone->generation = 1;
+
+    if (ngx_http_wba_lock_create(zone) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
+                      "web_bot_auth_zone: no robust process-shared locks");
+        return NGX_ERROR;
+    }
+
+    mcf->zone = zone;
+    shpool->data = zone;
+
+    if (ngx_http_wba_replay_create(zone, shm_zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    mcf->replay = (wba_replay_t *) ((u_char *) zone + zone->replay);
+    return NGX_OK;
+}
+
+static ngx_uint_t
+ngx_http_wba_slot_in_use(ngx_http_web_bot_auth_main_conf_t *mcf,
+    ngx_http_wba_slot_t *slot)
+{
+    ngx_uint_t                  i;
+    ngx_http_wba_directory_t  **dirs = mcf->directories.elts;
+
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        if (dirs[i]->slot == slot) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* The slot of a directory: its own from before, a free one, or one that this
+ * configuration no longer names. */
+static ngx_http_wba_slot_t *
+ngx_http_wba_slot_find(ngx_http_web_bot_auth_main_conf_t *mcf,
+    ngx_http_wba_directory_t *dir)
+{
+    ngx_uint_t            i;
+    ngx_http_wba_slot_t  *slot, *spare = NULL, *empty = NULL;
+
+    for (i = 0; i < mcf->zone->nslots; i++) {
+        slot = &mcf->zone->slots[i];
+
+        if (slot->name[0] == '\0') {
+            if (empty == NULL) {
+                empty = slot;
+            }
+            continue;
+        }
+        if (slot->hash == dir->hash
+            && ngx_strlen(slot->name) == dir->name.len
+            && ngx_memcmp(slot->name, dir->name.data, dir->name.len) == 0)
+        {
+            return slot;
+        }
+        if (spare == NULL && !ngx_http_wba_slot_in_use(mcf, slot)) {
+            spare = slot;
+        }
+    }
+
+    slot = empty ? empty : spare;
+    if (slot) {
+        ngx_memzero(slot, sizeof(ngx_http_wba_slot_t));
+        ngx_memcpy(slot->name, dir->name.data, dir->name.len);
+        slot->hash = dir->hash;
+    }
+    return slot;
+}
+
+/* Called when the new configuration is in force: slots are given out, and a
+ * zone that this one replaces stops accepting nonces. */
+ngx_int_t
+ngx_http_wba_zone_commit(ngx_cycle_t *cycle)
+{
+    wba_clock_t                         now;
+    ngx_uint_t                          i;
+    ngx_list_part_t                    *part;
+    ngx_shm_zone_t                     *shm;
+    ngx_http_conf_ctx_t                *http;
+    ngx_http_wba_directory_t          **dirs;
+    ngx_http_web_bot_auth_main_conf_t  *mcf, *old;
+
+    http = (ngx_http_conf_ctx_t *) ngx_get_conf(cycle->conf_ctx,
+                                                ngx_http_module);
+    if (http == NULL) {
+        return NGX_OK;
+    }
+    mcf = http->main_conf[ngx_http_web_bot_auth_module.ctx_index];
+    if (mcf->zone == NULL) {
+        return NGX_OK;
+    }
+
+    part = cycle->old_cycle ? &cycle->old_cycle->shared_memory.part : NULL;
+    for ( /* void */ ; part; part = part->next) {
+        shm = part->elts;
+        for (i = 0; i < part->nelts; i++) {
+            if (shm[i].tag != &ngx_http_web_bot_auth_module
+                || shm[i].data == NULL)
+            {
+                continue;
+            }
+            old = shm[i].data;
+            if (old->replay && old->replay != mcf->replay) {
+                wba_replay_supersede(old->replay);
+                now.wall = ngx_time();
+                now.monotonic = ngx_current_msec / 1000;
+                wba_replay_cool(mcf->replay, &now);
+            }
+        }
+    }
+
+    if (ngx_http_wba_lock(mcf->zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    dirs = mcf->directories.elts;
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        if (dirs[i]->path.len == 0) {
+            dirs[i]->slot = ngx_http_wba_slot_find(mcf, dirs[i]);
+        }
+    }
+    (void) ngx_atomic_fetch_add(&mcf->zone->generation, 1);
+    ngx_http_wba_unlock(mcf->zone);
+    return NGX_OK;
+}
+
+static u_char *
+ngx_http_wba_half(ngx_http_wba_zone_t *zone, ngx_uint_t half)
+{
+    return (u_char *) zone + zone->arena + half * zone->arena_size;
+}
+
+ngx_int_t
+ngx_http_wba_zone_publish(ngx_http_wba_zone_t *zone,
+    ngx_http_wba_directory_t *directory, wba_keyset_t set)
+{
+    size_t                used, size;
+    u_char               *to;
+    ngx_uint_t            i, from_half, to_half;
+    const uint8_t        *from;
+    ngx_http_wba_slot_t  *slot;
+
+    if (ngx_http_wba_lock(zone) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (directory->slot->hash != directory->hash) {
+        ngx_http_wba_unlock(zone);
+        return NGX_ERROR;
+    }
+
+    from_half = zone->half;
+    to_half = !from_half;
+    to = ngx_http_wba_half(zone, to_half);
+    used = 0;
+
+    for (i = 0; i < zone->nslots; i++) {
+        slot = &zone->slots[i];
+
+        if (slot == directory->slot) {
+            from = set.data;
+            size = set.size;
+        } else {
+            from = ngx_http_wba_half(zone, from_half)
+                   + slot->set_offset[from_half];
+            size = slot->set_size[from_half];
+        }
+
+        if (size > zone->arena_size - used) {
+            ngx_http_wba_unlock(zone);
+            return NGX_DECLINED;
+        }
+        if (size) {
+            ngx_memcpy(to + used, from, size);
+        }
+        slot->set_offset[to_half] = used;
+        slot->set_size[to_half] = size;
+        used = ngx_min(ngx_align(used + size, 8), zone->arena_size);
+    }
+
+    directory->slot->loaded = set.size != 0;
+    ngx_memory_barrier();
+    zone->half = to_half;
+    ngx_memory_barrier();
+    (void) ngx_atomic_fetch_add(&zone->generation, 1);
+
+    ngx_http_wba_unlock(zone);
+    return NGX_OK;
+}
+
+ngx_int_t
+ngx_http_wba_zone_snapshot(ngx_http_web_bot_auth_main_conf_t *mcf,
+    u_char **copy, wba_keyset_t *sets, uint64_t *generation)
+{
+    size_t                      used, end;
+    ngx_uint_t                  i, half, tries;
+    ngx_http_wba_zone_t        *zone = mcf->zone;
+    ngx_http_wba_slot_t        *slot;
+    ngx_http_wba_directory_t  **dirs = mcf->directories.elts;
+
+    for (tries = 0; tries < 100; tries++) {
+        *generation = zone->generation;
+        ngx_memory_barrier();
+        half = zone->half & 1;
+        used = 0;
+
+        for (i = 0; i < mcf->directories.nelts; i++) {
+            sets[i].data = NULL;
+            sets[i].size = 0;
+            slot = dirs[i]->slot;
+            if (slot == NULL || slot->hash != dirs[i]->hash) {
+                continue;
+            }
+            end = slot->set_offset[half] + slot->set_size[half];
+            if (slot->set_size[half] > zone->arena_size
+                || slot->set_offset[half] > zone->arena_size
+                || end > zone->arena_size)
+            {
+                continue;
+            }
+            /* An offset for now: the copy has no address yet. */
+            sets[i].data = (uint8_t *) (uintptr_t) slot->set_offset[half];
+            sets[i].size = slot->set_size[half];
+            used = ngx_max(used, end);
+        }
+
+        *copy = malloc(used ? used : 1);
+        if (*copy == NULL) {
+            return NGX_ERROR;
+        }
+        ngx_memcpy(*copy, ngx_http_wba_half(zone, half), used);
+        ngx_memory_barrier();
+
+        if (zone->generation == *generation) {
+            for (i = 0; i < mcf->directories.nelts; i++) {
+                if (sets[i].size) {
+                    sets[i].data = *copy + (uintptr_t) sets[i].data;
+                }
+            }
+            return NGX_OK;
+        }
+        free(*copy);
+        *copy = NULL;
+    }
+    return NGX_ERROR;
+}
