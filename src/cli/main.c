@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* wba: makes keys and directories, signs requests, and says why one was
+ * refused.  Chooses the subcommand. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli.h"
+#include "crypto.h"
+
+static const cli_command_t *const commands[] = {
+    &cmd_keygen, &cmd_jwks, &cmd_sign, &cmd_verify, &cmd_reasons,
+};
+
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const cli_command_t *
+find(const char *name)
+{
+    size_t i;
+
+    for (i = 0; i < NCOMMANDS; i++) {
+        if (strcmp(commands[i]->name, name) == 0) {
+            return commands[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+usage(FILE *out)
+{
+    size_t i;
+
+    (void) fputs("Usage: wba COMMAND [OPTION]...\n\n", out);
+    for (i = 0; i < NCOMMANDS; i++) {
+        (void) fprintf(out, "  %-8s %s\n", commands[i]->name,
+                       commands[i]->summary);
+    }
+    (void) fputs("  help     how to use wba, or one of its commands\n\n"
+                 "'wba help COMMAND' lists a command's options.\n",
+                 out);
+}
+
+static int
+unknown(const char *name)
+{
+    return cli_fail("there is no command '%s'; 'wba help' lists them", name);
+}
+
+static int
+help(const char *name)
+{
+    const cli_command_t *command;
+
+    if (name == NULL) {
+        usage(stdout);
+        return CLI_OK;
+    }
+    command = find(name);
+    if (command == NULL) {
+        return unknown(name);
+    }
+    (void) fputs(command->usage, stdout);
+    return CLI_OK;
+}
+
+static bool
+wants_help(int argc, char **argv)
+{
+    int i;
+
+    for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+run(int argc, char **argv)
+{
+    const cli_command_t *command;
+
+    if (argc < 2) {
+        usage(stderr);
+        return CLI_TROUBLE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        (void) puts("wba " WBA_VERSION);
+        return CLI_OK;
+    }
+    if (strcmp(argv[1], "help") == 0) {
+        return help(argv[2]);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        return help(NULL);
+    }
+    command = find(argv[1]);
+    if (command == NULL) {
+        return unknown(argv[1]);
+    }
+    if (wants_help(argc - 1, argv + 1)) {
+        return help(command->name);
+    }
+    cli_name(command->name);
+    return command->run(argc - 1, argv + 1);
+}
+
+int
+main(int argc, char **argv)
+{
+    int status;
+
+    if (wba_crypto_init() != WBA_OK) {
+        return cli_fail("libsodium does not start: no source of randomness?");
+    }
+    status = run(argc, argv);
+    errno = 0;
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        return cli_fail("cannot write the output: %s",
+                        strerror(errno ? errno : EIO));
+    }
+    return status;
+}

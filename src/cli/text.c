@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "text.h"
+
+#include <stdlib.h>
+
+#include "cli.h"
+
+static bool
+is_plain(uint8_t c)
+{
+    return (c >= 0x20 && c <= 0x7e) || c == '\t';
+}
+
+void
+text_put(FILE *out, wba_str_t s)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        if (is_plain(s.data[i])) {
+            (void) fputc(s.data[i], out);
+        } else {
+            (void) fprintf(out, "\\x%02x", s.data[i]);
+        }
+    }
+}
+
+static json_t *
+escaped_json(wba_str_t s)
+{
+    char *text = malloc(s.len * 4 + 1);
+    json_t *json;
+    size_t i, len = 0;
+
+    if (text == NULL) {
+        return NULL;
+    }
+    for (i = 0; i < s.len; i++) {
+        if (is_plain(s.data[i])) {
+            text[len++] = (char) s.data[i];
+        } else {
+            len += (size_t) sprintf(text + len, "\\x%02x", s.data[i]);
+        }
+    }
+    json = json_stringn(text, len);
+    free(text);
+    return json;
+}
+
+json_t *
+text_json(wba_str_t s)
+{
+    json_t *json;
+
+    if (s.data == NULL) {
+        return json_null();
+    }
+    json = json_stringn((const char *) s.data, s.len);
+    return json != NULL ? json : escaped_json(s);
+}
+
+void
+text_put_quoted(FILE *out, wba_str_t s)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        if (s.data[i] == '\'') {
+            (void) fputs("'\\''", out);
+        } else {
+            (void) fputc(s.data[i], out);
+        }
+    }
+}
+
+int
+text_put_json(const json_t *json)
+{
+    if (json == NULL) {
+        return cli_fail("out of memory");
+    }
+    (void) json_dumpf(json, stdout, JSON_INDENT(2));
+    (void) fputc('\n', stdout);
+    return CLI_OK;
+}
