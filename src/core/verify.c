@@ -82,12 +82,9 @@ attribute(wba_verify_t *v, wba_fact_t *fact)
             status = wba_agent_identity(v->mem, fact->agent.url,
                                         &fact->agent_identity);
         }
-        if (status == WBA_NO_MEMORY) {
-            return WBA_REASON_OUT_OF_MEMORY;
-        }
         if (status != WBA_OK) {
-            return status == WBA_UNSUPPORTED
-                       ? WBA_REASON_SIGNATURE_AGENT_NOT_HTTPS
+            return status == WBA_NO_MEMORY
+                       ? WBA_REASON_OUT_OF_MEMORY
                        : WBA_REASON_SIGNATURE_AGENT_UNPARSABLE;
         }
     }
@@ -361,7 +358,7 @@ try_crypto(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *d,
 typedef struct {
     wba_reason_t reason;
     bool tried; /* reason is the crypto's, or of what leads to it */
-    bool open;  /* under other settings, one might have got further */
+    bool open;  /* in another pass, one might get further */
 } attempts_t;
 
 /* The reason kept is that of the key that got furthest: one that the crypto
@@ -375,7 +372,7 @@ note_failure(attempts_t *a, wba_reason_t reason, bool tried)
         a->reason = reason;
         a->tried = tried;
     }
-    a->open |= !tried;
+    a->open |= !tried || reason == WBA_REASON_NONCE_REPLAYED;
 }
 
 /* Tries the offered keys in order. */
@@ -552,26 +549,20 @@ needs_record(wba_verify_t *v, int64_t now)
     for (i = 0; i < facts->count; i++) {
         wba_fact_t *fact = facts->signatures[i];
 
-        if (fact->input.nonce.len == 0 || fact->recorded
-            || !is_verified(v, fact, now))
+        if (fact->input.nonce.len != 0 && !fact->recorded
+            && is_verified(v, fact, now))
         {
-            continue;
+            want_record(v, fact);
         }
-        if (recorded_here(facts, fact->thumbprint, fact->input.nonce)) {
-            fact->recorded = true;
-            continue;
-        }
-        want_record(v, fact);
     }
     return v->nnonces > 0;
 }
 
+/* Of any answer but WBA_STORE_FRESH. */
 static wba_reason_t
 reason_of_answer(wba_store_answer_t answer)
 {
     switch (answer) {
-    case WBA_STORE_FRESH:
-        return WBA_REASON_OK;
     case WBA_STORE_SEEN:
         return WBA_REASON_NONCE_REPLAYED;
     case WBA_STORE_FULL:

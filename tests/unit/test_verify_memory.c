@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* core/verify without memory: each allocation fails in turn, alone or with all
+ * that follow.  The verdict is then the right one, or out-of-memory. */
+#include "kit.h"
+
+#define HELLO "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"
+
+typedef struct {
+    const char *name;
+    const char *head;
+    const char *first; /* by alice as a */
+    const char *second; /* by bob as sig1; NULL: none */
+    const char *body;
+    wba_reason_t reason; /* with memory enough */
+} scenario_t;
+
+static const scenario_t scenarios[] = {
+    { "one", HEAD, TAP("n"), NULL, "", WBA_REASON_OK },
+    { "normalised authority",
+      "GET /p HTTP/1.1\r\nHost: SHOP.example:443\r\n", TAP("n"), NULL, "",
+      WBA_REASON_OK },
+    { "by kid, escapes", HEAD,
+      COVERED TIMES ED BROWSE NONCE("a\\\\b") ";keyid=\"kid-\\\"alice\\\"\"",
+      NULL, "", WBA_REASON_OK },
+    { "escapes in the tag", HEAD,
+      COVERED TIMES ED KEYID NONCE("n") ";tag=\"own\\\\tag\"", NULL, "",
+      WBA_REASON_OK },
+    { "folded and repeated fields",
+      "GET /p HTTP/1.1\r\nHost: shop.example\r\nX-A: 1\r\n 2\r\nX-A: 3\r\n"
+      "Signature-Input: x=();tag=\"foreign\"\r\nSignature: x=:AA==:\r\n",
+      "(\"@authority\" \"@path\" \"x-a\" \"x-a\";bs)" TIMES KEYID ED
+      NONCE("n") BROWSE,
+      NULL, "", WBA_REASON_OK },
+    { "digest on two lines",
+      HEAD "Content-Digest: " HELLO "\r\nContent-Digest: md5=:AA==:\r\n",
+      "(\"@authority\" \"@path\" \"content-digest\")" TIMES KEYID ED
+      NONCE("n") BROWSE,
+      NULL, "hello", WBA_REASON_OK },
+    { "digest of another body",
+      HEAD "Content-Digest: " HELLO "\r\nContent-Digest: md5=:AA==:\r\n",
+      "(\"@authority\" \"@path\" \"content-digest\")" TIMES KEYID ED
+      NONCE("n") BROWSE,
+      NULL, "hellO", WBA_REASON_CONTENT_DIGEST_MISMATCH },
+    { "two",
+      HEAD "Signature-Agent: sig1=\"https://A.example:443/k%65ys\"\r\n",
+      TAP("n"), COVERS_AGENT TIMES KEYID NONCE("m\\\"") BOT, "",
+      WBA_REASON_OK },
+    { "an agent",
+      HEAD "Signature-Agent: sig1=\"https://A.example:443/keys\\\\\"\r\n",
+      COVERED TIMES KEYID ";tag=\"foreign\"", COVERS_AGENT TIMES KEYID BOT, "",
+      WBA_REASON_SIGNATURE_AGENT_UNPARSABLE },
+    { "an agent on two lines",
+      HEAD "Signature-Agent: sig1=\"https://A.example:443/keys\"\r\n"
+           "Signature-Agent: x=\"https://x.example\"\r\n",
+      COVERED TIMES KEYID ";tag=\"foreign\"", COVERS_AGENT TIMES KEYID BOT, "",
+      WBA_REASON_OK },
+    { "forged", HEAD "X-A: 1\r\nX-A: 2\r\n",
+      "(\"@authority\" \"@path\" \"x-a\")" TIMES ED NONCE("n") BROWSE
+      ";keyid=\"kid-bob\"",
+      NULL, "", WBA_REASON_BAD_SIGNATURE },
+    { "forged, and a good one", SENDS_AGENT("https://A.example/keys"),
+      COVERED TIMES ED NONCE("n") BROWSE ";keyid=\"kid-bob\"",
+      COVERS_AGENT TIMES KEYID BOT, "", WBA_REASON_OK },
+    { "used before", HEAD, TAP("used"), NULL, "", WBA_REASON_NONCE_REPLAYED },
+    { "used before, and a good one", SENDS_AGENT(AGENT_A), TAP("used"),
+      COVERS_AGENT TIMES KEYID BOT, "", WBA_REASON_NONCE_REPLAYED },
+    { "unknown", HEAD, TAP("n") ";keyid=\"nobody\"", NULL, "",
+      WBA_REASON_KEY_UNKNOWN },
+    { "escapes in a component", HEAD,
+      "(\"@authority\" \"@path\" \"@query-param\";name=\"\\\"\")" TIMES KEYID ED
+      NONCE("n") BROWSE,
+      NULL, "", WBA_REASON_MISSING_COMPONENT },
+    { "unsigned", HEAD, NULL, NULL, "", WBA_REASON_NO_SIGNATURE },
+    { "broken", HEAD "Signature-Input: (\r\nSignature-Input: (\r\n", NULL,
+      NULL, "", WBA_REASON_SIGNATURE_INPUT_UNREADABLE },
+};
+
+static kit_t *
+prepare(const scenario_t *s)
+{
+    kit_t *k = kit_shop();
+    wba_profile_t *tap = &k->directories[D_TAP].profile;
+    const wba_nonce_t used = { k->keys[ALICE].thumbprint, WBA_STR("used"), 0,
+                               0 };
+
+    tap->tags[tap->ntags++].text = WBA_STR("own\\tag");
+    k->sets[D_TAP].keys[0].kid = WBA_STR("kid-\"alice\"");
+    kit_put(k, D_TAP, BOB, "kid-bob");
+    kit_record(k, &used, 1);
+    k->body = s->body;
+    kit_request(k, s->head);
+    if (s->first != NULL) {
+        kit_sign(k, ALICE, "a", s->first);
+    }
+    if (s->second != NULL) {
+        kit_sign(k, BOB, "sig1", s->second);
+    }
+    return k;
+}
+
+static void
+exhaust(const scenario_t *s, bool onward)
+{
+    kit_t *k = prepare(s);
+    size_t n, before = k->nnonces;
+
+    for (n = 0;; n++) {
+        k->nnonces = before;
+        k->fail_at = n;
+        k->fail_onward = onward;
+        kit_run(k);
+        if (k->verdict.reason != s->reason
+            && (n == 0 || k->verdict.reason != WBA_REASON_OUT_OF_MEMORY))
+        {
+            fail_msg("%s, allocation %zu%s\n%.600s\n  got:  %s (%s)", s->name,
+                     n, onward ? " and on" : "", k->text,
+                     (const char *) wba_reason_info(k->verdict.reason)
+                         ->name.data,
+                     k->trace);
+        }
+        assert_int_equal(k->verdict.signature != NULL,
+                         k->verdict.reason == WBA_REASON_OK);
+        if (n > k->allocations) {
+            break;
+        }
+    }
+    assert_true(n > 1 || s->first == NULL);
+    kit_free(k);
+}
+
+static void
+alone(void **state)
+{
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(scenarios); i++) {
+        exhaust(&scenarios[i], false);
+    }
+}
+
+static void
+onward(void **state)
+{
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(scenarios); i++) {
+        exhaust(&scenarios[i], true);
+    }
+}
+
+/* Memory that runs out in a second pass. */
+static void
+second_pass(void **state)
+{
+    static const char *const overrides[] = { NULL, "SHOP.example", "x.y" };
+    kit_t *k = prepare(&scenarios[1]);
+    size_t i, n, first;
+
+    (void) state;
+    for (i = 0; i < COUNT(overrides); i++) {
+        for (n = 0; n < 40; n++) {
+            k->nnonces = 0;
+            k->authority_override = NULL;
+            k->scheme = "https";
+            k->fail_at = 0;
+            kit_run(k);
+            expect_verdict(k, WBA_REASON_OK);
+
+            first = k->allocations;
+            k->fail_at = first + n;
+            k->fail_onward = false;
+            k->authority_override = overrides[i];
+            k->scheme = i == 0 ? "http" : "https";
+            kit_pass(k);
+            if (k->verdict.reason != WBA_REASON_OUT_OF_MEMORY) {
+                expect_verdict(k, i == 1 ? WBA_REASON_OK
+                                         : WBA_REASON_BAD_SIGNATURE);
+            }
+            assert_int_equal(k->nnonces, 1);
+        }
+    }
+    kit_free(k);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(alone),
+        cmocka_unit_test(onward),
+        cmocka_unit_test(second_pass),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
