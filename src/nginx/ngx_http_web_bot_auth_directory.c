@@ -216,6 +216,13 @@ ngx_http_wba_word_refresh(ngx_conf_t *cf, ngx_http_wba_directory_t *dir,
 }
 
 static char *
+ngx_http_wba_word_stale(ngx_conf_t *cf, ngx_http_wba_directory_t *dir,
+    ngx_str_t *args, ngx_uint_t nargs)
+{
+    return ngx_http_wba_seconds(cf, "stale", &args[0], &dir->stale);
+}
+
+static char *
 ngx_http_wba_word_timeout(ngx_conf_t *cf, ngx_http_wba_directory_t *dir,
     ngx_str_t *args, ngx_uint_t nargs)
 {
@@ -287,6 +294,7 @@ static const ngx_http_wba_word_t  ngx_http_wba_words[] = {
     { ngx_string("nonce"), 1, 1, ngx_http_wba_word_nonce },
     { ngx_string("max_lifetime"), 1, 1, ngx_http_wba_word_max_lifetime },
     { ngx_string("refresh"), 2, 2, ngx_http_wba_word_refresh },
+    { ngx_string("stale"), 1, 1, ngx_http_wba_word_stale },
     { ngx_string("timeout"), 1, 1, ngx_http_wba_word_timeout },
     { ngx_string("max_size"), 1, 1, ngx_http_wba_word_max_size },
     { ngx_string("max_keys"), 1, 1, ngx_http_wba_word_max_keys },
@@ -341,8 +349,8 @@ ngx_http_wba_block_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown word \"%V\" in web_bot_auth_directory, write "
                        "one of url, profile, tags, components, algorithms, "
-                       "nonce, max_lifetime, refresh, timeout, max_size, "
-                       "max_keys, agent", &value[0]);
+                       "nonce, max_lifetime, refresh, stale, timeout, "
+                       "max_size, max_keys, agent", &value[0]);
     return NGX_CONF_ERROR;
 }
 
@@ -427,6 +435,7 @@ ngx_http_wba_directory_add(ngx_conf_t *cf,
     dir->index = mcf->directories.nelts - 1;
     dir->refresh_min = 5 * 60;
     dir->refresh_max = 24 * 60 * 60;
+    dir->stale = 24 * 60 * 60;
     dir->timeout = 5000;
     dir->max_size = 1024 * 1024;
     dir->max_keys = 10000;

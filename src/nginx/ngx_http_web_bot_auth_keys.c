@@ -103,6 +103,38 @@ ngx_http_wba_keys_arm(ngx_http_wba_directory_t *dir)
     ngx_add_timer(&dir->timer, (ngx_msec_t) delay);
 }
 
+/* Milliseconds that a set is fresh. */
+static ngx_msec_int_t
+ngx_http_wba_keys_lifetime(ngx_http_wba_directory_t *dir)
+{
+    return 1000 * ngx_min(ngx_max(NGX_HTTP_WBA_LIFETIME, dir->refresh_min),
+                          dir->refresh_max);
+}
+
+/* A set stays in use through failures, but not for ever: keys that its
+ * directory may long have revoked are given up. */
+static void
+ngx_http_wba_keys_give_up(ngx_http_web_bot_auth_main_conf_t *mcf,
+    ngx_http_wba_directory_t *dir)
+{
+    wba_keyset_t          none = { NULL, 0 };
+    ngx_msec_int_t        age;
+    ngx_http_wba_slot_t  *slot = dir->slot;
+
+    age = (ngx_msec_int_t) (ngx_current_msec - slot->fetched);
+    if (!slot->loaded
+        || age < ngx_http_wba_keys_lifetime(dir)
+                 + (ngx_msec_int_t) dir->stale * 1000
+        || ngx_http_wba_zone_publish(mcf->zone, dir, none) != NGX_OK)
+    {
+        return;
+    }
+    ngx_log_error(NGX_LOG_ERR, mcf->log, 0,
+                  "web_bot_auth: the keys of directory %V are %Ts old and no "
+                  "longer used: \"stale\" is over", &dir->name,
+                  (time_t) age / 1000);
+}
+
 /* A failure, of a fetch or to begin one: later, and later each time. */
 static void
 ngx_http_wba_keys_failed(ngx_http_web_bot_auth_main_conf_t *mcf,
@@ -127,6 +159,7 @@ ngx_http_wba_keys_failed(ngx_http_web_bot_auth_main_conf_t *mcf,
                   "%s%s", &dir->name, &dir->url, why,
                   slot->loaded ? "; its keys stay in use" : "");
     ngx_cpystrn(slot->error, (u_char *) why, sizeof(slot->error));
+    ngx_http_wba_keys_give_up(mcf, dir);
 }
 
 static void
@@ -234,10 +267,7 @@ ngx_http_wba_keys_loaded(ngx_http_web_bot_auth_main_conf_t *mcf,
     slot->failures = 0;
     slot->error[0] = '\0';
     slot->fetched = ngx_current_msec;
-    slot->due = ngx_current_msec
-                + 1000 * ngx_min(ngx_max(NGX_HTTP_WBA_LIFETIME,
-                                         dir->refresh_min),
-                                 dir->refresh_max);
+    slot->due = ngx_current_msec + ngx_http_wba_keys_lifetime(dir);
 }
 
 static void

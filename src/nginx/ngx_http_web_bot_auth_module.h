@@ -88,6 +88,7 @@ typedef struct {
     ngx_str_t path;    /* of a file: source; empty for https */
     time_t refresh_min;
     time_t refresh_max;
+    time_t stale; /* seconds beyond its lifetime that a set stays in use */
     ngx_msec_t timeout;
     size_t max_size;
     ngx_uint_t max_keys;
