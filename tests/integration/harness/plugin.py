@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Options and fixtures, for the conftest.py of each folder of tests."""
+
+import os
+import pathlib
+import tempfile
+
+import pytest
+
+from .directory import Directory
+from .nginx import Nginx
+from .tls import Authority
+from .upstream import Upstream
+
+ROOT = pathlib.Path(__file__).resolve().parents[3]
+MODULE = "build/gcc/ngx_http_web_bot_auth_module.so"
+
+
+def pytest_addoption(parser):
+    try:
+        parser.addoption("--nginx", help="the nginx to run",
+                         default=os.environ.get("NGINX_BINARY", "/usr/sbin/nginx"))
+        parser.addoption("--module", help="the module to load",
+                         default=os.environ.get("MODULE", MODULE))
+    except ValueError:
+        pass    # the neighbouring folder of tests did so already
+
+
+@pytest.fixture(scope="session")
+def binaries(request):
+    """(nginx, module), the module's path absolute."""
+    module = (ROOT / request.config.getoption("--module")).resolve()
+    return request.config.getoption("--nginx"), module
+
+
+@pytest.fixture(scope="session")
+def authority():
+    """The certificate authority that the directories' certificates are of;
+    in a folder that nginx's workers can read, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="wba-test-tls-") as folder:
+        os.chmod(folder, 0o755)
+        yield Authority(pathlib.Path(folder))
+
+
+class Running:
+    """The nginxes of one test file."""
+
+    def __init__(self, binaries):
+        self.binaries = binaries
+        self.all = []
+
+    def make(self, template, bare=False, **how):
+        """An nginx, configured and not started; bare: without the module."""
+        binary, module = self.binaries
+        nginx = Nginx(binary, None if bare else module, template, **how)
+        self.all.append(nginx)
+        return nginx
+
+    def __call__(self, template, **how):
+        return self.make(template, **how).start()
+
+    def check_logs(self):
+        for nginx in self.all:
+            nginx.check_log()
+
+    def stop(self):
+        failures = []
+        for nginx in self.all:
+            try:
+                nginx.stop()
+            except AssertionError as failure:
+                failures.append(str(failure))
+        assert not failures, failures
+
+
+@pytest.fixture(scope="module")
+def serve(binaries):
+    """serve(template, ...) starts an nginx that lives as long as the file's
+    tests; serve.make() only prepares it."""
+    running = Running(binaries)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(autouse=True)
+def healthy(request):
+    """Every test ends by looking for what no healthy nginx logs."""
+    running = request.getfixturevalue("serve") \
+        if "serve" in request.fixturenames else None
+    yield
+    if running:
+        running.check_logs()
+
+
+@pytest.fixture(scope="module")
+def directory(authority):
+    server = Directory(authority)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def upstream():
+    server = Upstream()
+    yield server
+    server.stop()

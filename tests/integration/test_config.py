@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""nginx -t: what is wrong fails with file, line and advice; what is right, or
+merely doubtful, passes."""
+
+import re
+
+import pytest
+
+from harness.agents import VISA_KEY
+from harness.nginx import GLOBALS
+from harness.signer import Key, jwks
+
+CONF = """
+%%GLOBALS%%
+events {}
+http {
+    %%HTTP%%
+    %%DIRECTORIES%%
+    %%MORE%%
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        server_name shop.test;
+        web_bot_auth_scheme https;
+        %%SERVER%%
+        location / { %%LOCATION%% }
+    }
+}
+"""
+
+RFC_KEY = {"kty": "OKP", "crv": "Ed25519",
+           "x": "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}
+
+FILES = {
+    "keys/empty.json": '{"keys":[]}',
+    "keys/broken.json": '{"keys":[',
+    "keys/none.json": jwks({"kty": "oct", "k": "AA"}),
+    "keys/private.json": jwks(Key().private_jwk()),
+    "keys/rfc.json": jwks(RFC_KEY),
+    "keys/mixed.json": jwks(RFC_KEY, VISA_KEY),
+}
+
+
+@pytest.fixture
+def check(serve):
+    """check(more, server, location): (passed, output)."""
+    def run(more="", server="", location="", template=CONF):
+        nginx = serve.make(template, files=FILES, MORE=more, SERVER=server,
+                           LOCATION=location)
+        nginx.expect(r"\[emerg\]")
+        serve.all.remove(nginx)
+        try:
+            return nginx.test()
+        finally:
+            nginx.stop()
+    return run
+
+
+def block(body, name="x"):
+    return "web_bot_auth_directory %s { %s }" % (name, body)
+
+
+FILE = "url file:%%DIR%%/keys/visa.json;"
+URL = "url https://keys.test/;"
+TAP = FILE + " profile tap;"
+
+GOOD = [
+    "", block(TAP), block(URL + " profile tap;"), block(FILE + " profile agent-pay;"),
+    block(FILE + " profile web-bot-auth;"),
+    block("url https://keys.test:8443/a/b?c=d; profile tap;"),
+    block(TAP + " tags a b c;"), block(TAP + " components @method x-a;"),
+    block(TAP + " components '\"signature-agent\";key=\"x\"';"),
+    block(TAP + " algorithms ed25519;"), block(TAP + " nonce required;"),
+    block(TAP + " nonce optional;"), block(TAP + " max_lifetime 90d;"),
+    block(URL + " profile tap; refresh 1m 2h; timeout 500ms;"
+          " max_size 2m; max_keys 5;"),
+    block(URL + " profile tap; stale 1d;"),
+    block(TAP + " agent https://a.test;"),
+    block(TAP + " agent https://a.test/keys.json?x=y;"),
+    block(TAP) + block(TAP, "y"),
+    block("url file:%%DIR%%/keys/empty.json; profile tap;"),
+    block("url file:%%DIR%%/keys/mixed.json; profile tap;"),
+    "web_bot_auth_zone 1m;", "web_bot_auth_zone 64m;",
+    "web_bot_auth_wait 500ms;", "web_bot_auth_wait 5s max=10;",
+    "web_bot_auth_nonce_store shared;",
+    "web_bot_auth_nonce_store shared cold=reject;",
+    "web_bot_auth_nonce_store shared cold=accept;",
+    "web_bot_auth_test_keys off;", "web_bot_auth on;", "web_bot_auth off;",
+    "web_bot_auth optional;", "web_bot_auth_dry_run on;",
+    "web_bot_auth_allow all;", "web_bot_auth_deny tag=agent-payer-auth;",
+    "web_bot_auth_allow tag=agent-payer-auth directory=visa keyid=k "
+    "agent=https://bot.test;",
+    "web_bot_auth_clock_skew 0;", "web_bot_auth_clock_skew 300s;",
+    "web_bot_auth_max_lifetime 1m;", "web_bot_auth_components @method;",
+    "web_bot_auth_nonce required;", "web_bot_auth_authority any;",
+    "web_bot_auth_authority $http_host;", "web_bot_auth_scheme $scheme;",
+    "web_bot_auth_answer unsigned=401 unknown=pass;",
+    "web_bot_auth_expose_reason on;", "web_bot_auth_log_level debug;",
+]
+
+
+@pytest.mark.parametrize("more", GOOD)
+def test_right(check, more):
+    passed, output = check(more)
+    assert passed, output
+
+
+@pytest.mark.parametrize("directive", [
+    g for g in GOOD if g and "zone" not in g and "directory" not in g
+    .split(" ", 1)[0] and not re.match("web_bot_auth_(wait|nonce_s|test|scheme)", g)])
+def test_right_in_servers_and_locations(check, directive):
+    for place in "server", "location":
+        passed, output = check(**{place: directive})
+        assert passed, output
+
+
+# what is written, and a word that the message must hold
+BAD = [
+    # directories
+    ("web_bot_auth_directory { %s }" % TAP, "number of arguments"),
+    (block(FILE), "profile"), (block("profile tap;"), "url"),
+    (block(""), "url"), (block(TAP, "visa"), "visa"),
+    (block(TAP + " url file:/x;"), "twice"),
+    (block(TAP + " profile tap;"), "twice"),
+    (block(FILE + " profile nonsense;"), "tap"),
+    (block("url http://keys.test/; profile tap;"), "https"),
+    (block("url keys.test; profile tap;"), "https"),
+    (block("url https://u:p@keys.test/; profile tap;"), "url"),
+    (block("url https://keys.test/#x; profile tap;"), "url"),
+    (block("url https://:443/; profile tap;"), "url"),
+    (block("url file:%%DIR%%/keys/absent.json; profile tap;"), "absent.json"),
+    (block("url file:%%DIR%%/keys/broken.json; profile tap;"), "broken.json"),
+    (block("url file:%%DIR%%/keys/none.json; profile tap;"), "none.json"),
+    (block("url file:%%DIR%%/keys/private.json; profile tap;"), "private"),
+    (block("url file:%%DIR%%/keys/rfc.json; profile tap;"), "test"),
+    (block("url file:%%DIR%%/keys; profile tap;"), "keys"),
+    (block(TAP + " nonsense 1;"), "nonsense"),
+    (block(TAP + " nonce sometimes;"), "required"),
+    (block(TAP + " algorithms md5;"), "ed25519"),
+    (block(TAP + " algorithms hmac-sha256;"), "ed25519"),
+    (block(TAP + " components;"), "components"),
+    (block(TAP + " components X-Upper;"), "X-Upper"),
+    (block(TAP + " components @nonsense;"), "@nonsense"),
+    (block(TAP + " max_lifetime soon;"), "max_lifetime"),
+    (block(URL + " profile tap; refresh 1h 1m;"), "refresh"),
+    (block(URL + " profile tap; refresh 1h;"), "refresh"),
+    (block(URL + " profile tap; timeout never;"), "timeout"),
+    (block(URL + " profile tap; max_size huge;"), "max_size"),
+    (block(URL + " profile tap; max_keys -1;"), "max_keys"),
+    (block(URL + " profile tap; stale x;"), "stale"),
+    (block(TAP + " agent http://a.test;"), "https"),
+    (block(TAP + " agent a.test;"), "agent"),
+    (block(TAP + " tags;"), "tags"),
+    (block(TAP + " tags a b c d e f g h i;"), "tags"),
+    ('web_bot_auth_directory "a b" { %s }' % TAP, "name"),
+    # http
+    ("web_bot_auth_zone 4k;", "small"), ("web_bot_auth_zone x;", "size"),
+    ("web_bot_auth_zone 1m; web_bot_auth_zone 1m;", "duplicate"),
+    ("web_bot_auth_wait soon;", "soon"),
+    ("web_bot_auth_wait 1s max=x;", "max"),
+    ("web_bot_auth_wait 1s nonsense;", "nonsense"),
+    ("web_bot_auth_nonce_store nowhere;", "shared"),
+    ("web_bot_auth_nonce_store shared cold=hot;", "cold=reject"),
+    ("web_bot_auth_test_keys maybe;", "on"),
+    ("web_bot_auth_trusted_certificate %%DIR%%/absent.crt;", "absent.crt"),
+    # anywhere
+    ("web_bot_auth maybe;", "maybe"),
+    ("web_bot_auth on; web_bot_auth on;", "duplicate"),
+    ("web_bot_auth;", "number of arguments"),
+    ("web_bot_auth_dry_run maybe;", "on"),
+    ("web_bot_auth_allow;", "number of arguments"),
+    ("web_bot_auth_allow nonsense;", "nonsense"),
+    ("web_bot_auth_allow tag;", "tag"),
+    ("web_bot_auth_allow tag=;", "tag"),
+    ("web_bot_auth_allow colour=red;", "colour"),
+    ("web_bot_auth_deny all tag=x;", "all"),
+    ("web_bot_auth on; web_bot_auth_allow directory=absent;", "absent"),
+    ("web_bot_auth on; web_bot_auth_allow tag=nobody-serves-it;",
+     "nobody-serves-it"),
+    ("web_bot_auth_allow tag=web-bot-auth tag=x;", "tag"),
+    ("web_bot_auth_allow agent=nonsense;", "agent"),
+    ("web_bot_auth_clock_skew 301s;", "300"),
+    ("web_bot_auth_clock_skew x;", "x"),
+    ("web_bot_auth_max_lifetime 0;", "lifetime"),
+    ("web_bot_auth_components @nonsense;", "@nonsense"),
+    ("web_bot_auth_components;", "number of arguments"),
+    ("web_bot_auth_nonce maybe;", "maybe"),
+    ("web_bot_auth_answer unsigned;", "CLASS"),
+    ("web_bot_auth_answer strange=403;", "unsigned"),
+    ("web_bot_auth_answer unsigned=200;", "400"),
+    ("web_bot_auth_answer unsigned=600;", "599"),
+    ("web_bot_auth_answer unsigned=x;", "unsigned"),
+    ("web_bot_auth_answer invalid=pass;", "unknown and unavailable"),
+    ("web_bot_auth_answer replayed=pass;", "unknown and unavailable"),
+    ("web_bot_auth_answer denied=pass;", "unknown and unavailable"),
+    ("web_bot_auth_expose_reason maybe;", "on"),
+    ("web_bot_auth_log_level loud;", "loud"),
+]
+
+
+@pytest.mark.parametrize("more, word", BAD, ids=[
+    "%d-%s" % (i, b[0][13:50]) for i, b in enumerate(BAD)])
+def test_wrong(check, more, word):
+    passed, output = check(more)
+    assert not passed
+    complaint = [line for line in output.splitlines() if "[emerg]" in line]
+    assert complaint and word in complaint[0], output
+    # the macros before it take some lines; what matters is that one is named
+    assert re.search(r"in \S+/nginx\.conf:\d+", complaint[0]), output
+
+
+@pytest.mark.parametrize("more", [
+    # known when all is read
+    "web_bot_auth on; web_bot_auth_allow directory=absent;",
+    "web_bot_auth maybe;",
+    block(FILE),
+    block("url file:%%DIR%%/keys/broken.json; profile tap;"),
+])
+def test_the_line_is_the_right_one(check, more):
+    template = "%%GLOBALS%%\nevents {}\nhttp {\n%%MORE%%\n%%DIRECTORIES%%}\n"
+    line = GLOBALS.count("\n") + 4
+    passed, output = check("\n\n" + more, template=template)
+    assert not passed
+    assert "nginx.conf:%d" % (line + 2) in output, output
+
+
+@pytest.mark.parametrize("directive", [
+    block(TAP), "web_bot_auth_zone 1m;", "web_bot_auth_wait 1s;",
+    "web_bot_auth_nonce_store shared;", "web_bot_auth_test_keys on;",
+    "web_bot_auth_trusted_certificate /x;"])
+def test_http_only(check, directive):
+    for place in "server", "location":
+        passed, output = check(**{place: directive})
+        assert not passed and "is not allowed here" in output
+
+
+def test_on_without_any_directory(check):
+    template = CONF.replace("%%DIRECTORIES%%", "")
+    passed, output = check("web_bot_auth on;", template=template)
+    assert not passed and "web_bot_auth_directory" in output
+    assert re.search(r"nginx\.conf:\d+", output)
+    assert check(template=template)[0]
+
+
+@pytest.mark.parametrize("change, word", [
+    (("server_name shop.test;", ""), "server_name"),
+    (("web_bot_auth_scheme https;", ""), "web_bot_auth_scheme"),
+])
+def test_doubtful_is_a_warning(check, change, word):
+    passed, output = check(server="web_bot_auth on;",
+                           template=CONF.replace(*change))
+    assert passed, output
+    assert [line for line in output.splitlines()
+            if "[warn]" in line and word in line], output
+
+
+def test_nothing_doubtful_no_warning(check):
+    for server in "web_bot_auth on;", "web_bot_auth optional;", "":
+        passed, output = check(server=server)
+        assert passed and "[warn]" not in output, output
+
+
+def test_bad_entries_of_a_file_are_reported(check):
+    passed, output = check(block(
+        "url file:%%DIR%%/keys/mixed.json; profile tap;"))
+    assert passed and "test" in output
+
+
+def test_test_keys_are_taken_when_asked_for(check):
+    rfc = block("url file:%%DIR%%/keys/rfc.json; profile tap;")
+    assert not check(rfc)[0]
+    passed, output = check("web_bot_auth_test_keys on;" + rfc)
+    assert passed and "[warn]" in output
+
+
+def test_the_module_alone_is_harmless(check):
+    template = "%%GLOBALS%%\nevents {}\n"
+    assert check(template=template)[0]
+    assert check(template=template + "http {}\n")[0]

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The harness itself: the signer against the draft's vector, nginx without
+the module, the servers and clients against each other."""
+
+import json
+
+import pytest
+
+from harness.client import Connection, curl, fetch, load
+from harness.signer import (Key, Raw, Request, Sig, component_value,
+                            content_digest, sign)
+
+CONF = """
+%%GLOBALS%%
+worker_processes 2;
+events { worker_connections 256; }
+http {
+    %%HTTP%%
+    server {
+        listen 127.0.0.1:%%PORT%% http2;
+        listen 127.0.0.1:%%PORT_TLS%% ssl http2;
+        ssl_certificate %%CERT%%;
+        ssl_certificate_key %%KEY%%;
+        location / { return 200 "$server_protocol $scheme"; }
+    }
+    server {
+        listen 127.0.0.1:%%PORT_1%%;
+        location / { proxy_pass http://127.0.0.1:%%UPSTREAM%%; }
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def nginx(serve, authority, upstream):
+    return serve(CONF, bare=True, CERT=authority.cert, KEY=authority.key,
+                 UPSTREAM=upstream.port)
+
+
+def test_signer_makes_the_draft_s_signature():
+    key = Key.from_jwk({"kty": "OKP", "crv": "Ed25519",
+                        "d": "n4Ni-HpISpVObnQMW0wOhCKROaIKqKtW_2ZYb2p9KcU"})
+    assert key.x == "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"
+    assert key.thumbprint == "poqkLGiymh_W0uP6PZFw-dvez3QJT5SolqXBCW38r0U"
+    params = (';created=1735689600;keyid="%s";alg="ed25519"'
+              ';expires=4889289600;nonce="n9p433xm+NJ3ph3upfBIGmsuwHw387YV7Q/'
+              'F+6BSpGCVjYCqQw6rznNA8PVVLySrAWsv0hQtFioQb6E1YsauiA=="'
+              ';tag="web-bot-auth"' % key.thumbprint)
+    request = Request(host="example.com", scheme="https", headers=[
+        ("Signature-Agent", 'agent2="https://signature-agent.test"')])
+    signed = sign(request, Sig(key, "sig2", params=params, components=(
+        "@authority", 'signature-agent;key="agent2"')))
+    assert signed.lines("signature") == [
+        "sig2=:RdNFx5Bj6au3YgAMQL/RzmUlZE8QZLIaXGRpw985hWnwPfMxT228NMk6ehRS1PS"
+        "l4e8PhbNZACSanGdhEwYCCg==:"]
+
+
+@pytest.mark.parametrize("component, value", [
+    ("@method", "POST"),
+    ("@authority", "example.com"),
+    ("@scheme", "https"),
+    ("@target-uri", "https://example.com/a%2Fb?x=1&y=a+b&x=2"),
+    ("@request-target", "/a%2Fb?x=1&y=a+b&x=2"),
+    ("@path", "/a%2Fb"),
+    ("@query", "?x=1&y=a+b&x=2"),
+    ('@query-param;name="y"', "a%20b"),
+    ("x-many", "1, 2"),
+    ("x-many;bs", ":MQ==:, :Mg==:"),
+    ('priority;key="u"', "3"),
+    ('priority;key="i"', "?1"),
+    ("priority;sf", "u=3, i=?1"),
+    ("content-digest",
+     "sha-256=:X48E9qOokqqrvdts8nOJRJN3OWDUoyWxBf7kbu9DBPE=:"),
+])
+def test_component_values(component, value):
+    request = Request("POST", "/a%2Fb?x=1&y=a+b&x=2", "Example.COM:443",
+                      "https", [
+        ("X-Many", " 1 "), ("X-Many", "2"), ("Priority", "u=3,  i"),
+        ("Content-Digest", content_digest(b'{"hello": "world"}'))])
+    assert component_value(request, component) == value
+
+
+def test_parameters_can_be_anything():
+    signed = sign(Request(), Sig(Key(), created="x", expires=Raw("1.5"),
+                                 nonce=b"n", tag=True, alg="e\"d",
+                                 keyid="k", extra=(("more", 3),)))
+    assert signed.lines("signature-input") == [
+        'sig1=("@authority" "@path");created="x";expires=1.5;keyid="k"'
+        ';alg="e\\"d";nonce=:bg==:;tag=?1;more=3']
+
+
+@pytest.mark.parametrize("option, tls, version", [
+    ("--http2-prior-knowledge", False, "2"), ("--http2", True, "2"),
+    ("--http1.1", True, "1.1")])
+def test_curl(nginx, authority, option, tls, version):
+    response = curl(nginx.port("PORT_TLS" if tls else "PORT"),
+                    Request(target="/a"), option, tls=tls and authority.ca)
+    assert response.version == version
+    assert response.status == 200
+    assert response.body.decode() == "HTTP/%.1f %s" % (
+        float(version), "https" if tls else "http")
+
+
+def test_echo_over_one_connection(nginx):
+    request = Request("POST", "/x?y", headers=[("X-A", "b")], body=b"abc")
+    with Connection(nginx.port("PORT_1")) as c:
+        c.send(request.raw() * 2)   # pipelined
+        for _ in range(2):
+            echoed = json.loads(c.receive().body)
+            assert (echoed["method"], echoed["target"]) == ("POST", "/x?y")
+            assert echoed["headers"]["x-a"] == "b"
+            assert echoed["body"] == "abc"
+
+
+def test_load_and_reload(nginx):
+    old = nginx.workers()
+    assert len(old) == 2
+    nginx.reload()
+    assert len(nginx.workers()) == 2 and not nginx.workers() & old
+    answers = load(200, lambda _: fetch(nginx.port("PORT_1"), Request()))
+    assert {a.status for a in answers} == {200}
+
+
+def test_directory_counts(directory, authority):
+    directory.serve("/keys", body="{}")
+    request = Request(target="/keys", host="localhost")
+    answers = load(5, lambda _: fetch(directory.port, request, name="localhost",
+                                      tls=authority.ca))
+    assert [a.body for a in answers] == [b"{}"] * 5
+    assert directory.count("/keys") == 5
+    directory.serve("/keys", close=True)
+    assert fetch(directory.port, request, name="localhost",
+                 tls=authority.ca).status == 0
+
+
+def test_bad_log_lines_are_found(serve):
+    nginx = serve.make("daemon off;\nnonsense;\n", bare=True)
+    assert nginx.test()[0] is False
+    with pytest.raises(AssertionError, match="nonsense"):
+        nginx.check_log()
+    nginx.expect("nonsense")
+    nginx.check_log()
