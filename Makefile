@@ -10,7 +10,7 @@ SHELL := /bin/bash
 
 FLAVOUR ?= gcc
 BUILD := $(CURDIR)/build/$(FLAVOUR)
-NGINX ?= /usr/sbin/nginx
+NGINX_BINARY ?= /usr/sbin/nginx
 NGINX_SRC ?= /usr/share/nginx/src
 PYTHON ?= /usr/bin/python3
 
@@ -20,11 +20,11 @@ VECTORS_DEFAULT := $(CURDIR)/../shared/vectors
 ifeq ($(origin VECTORS),undefined)
 VECTORS := $(if $(wildcard $(VECTORS_DEFAULT)),$(VECTORS_DEFAULT),skip)
 endif
-export NGINX VECTORS
+export NGINX_BINARY VECTORS
 
 # What a fresh Debian 12 lacks.
 PACKAGES := gcc make nginx nginx-dev libsodium-dev libcurl4-openssl-dev \
-	libjansson-dev libcmocka-dev openssl curl python3 python3-pytest \
+	libjansson-dev libcmocka-dev openssl curl ca-certificates python3 python3-pytest \
 	python3-cryptography python3-h2
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
