@@ -461,7 +461,7 @@ prepare_digest(wba_verify_t *v)
 {
     wba_facts_t *facts = &v->facts;
     wba_status_t status;
-    wba_str_t field;
+    wba_str_t field = WBA_STR_NONE;
 
     v->digest = wba_alloc(v->mem, sizeof(*v->digest));
     status = v->digest == NULL
