@@ -464,11 +464,5 @@ trial_directory(const trial_t *t, const wba_fact_t *fact)
 bool
 trial_covers_digest(const wba_fact_t *fact)
 {
-    static const wba_component_t digest = {
-        .name = { sizeof("content-digest") - 1,
-                  (const uint8_t *) "content-digest" },
-    };
-
-    return fact->stage >= WBA_STAGE_READ
-           && wba_components_cover(fact->components, &digest);
+    return fact->stage >= WBA_STAGE_READ && wba_judge_covers_digest(fact);
 }
