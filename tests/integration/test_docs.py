@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The reference pages say what the code says: every directive, word of a
+directory block, variable and reason."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WBA = os.environ.get("WBA", str(ROOT / "build/gcc/wba"))
+NGINX = ROOT / "src/nginx"
+
+
+def names(file, pattern):
+    found = re.findall(pattern, (NGINX / file).read_text())
+    assert found, "no match for %s in %s" % (pattern, file)
+    return found
+
+
+DIRECTIVES = names("ngx_http_web_bot_auth_module.c",
+                   r'ngx_string\("(web_bot_auth\w*)"\)')
+VARIABLES = names("ngx_http_web_bot_auth_variables.c",
+                  r'ngx_string\("(web_bot_auth_\w+)"\)')
+WORDS = names("ngx_http_web_bot_auth_directory.c",
+              r'\{ ngx_string\("(\w+)"\)')
+
+
+@pytest.mark.parametrize("name", DIRECTIVES + WORDS)
+def test_directives(name):
+    assert re.search(r"^#+ %s$" % name,
+                     (ROOT / "docs/directives.md").read_text(), re.M)
+    assert re.search(r"\b%s\b" % name, (ROOT / "conf.example").read_text())
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_variables(name):
+    assert "$" + name in (ROOT / "docs/variables.md").read_text()
+
+
+def test_reasons():
+    out = subprocess.run([WBA, "reasons", "--json"], check=True,
+                         stdout=subprocess.PIPE).stdout
+    rows = ["| `%s` | %s | %s | %s | %s |" % (
+        r["name"], r["outcome"], r["class"], r["status"] or "-", r["help"])
+        for r in json.loads(out)]
+    text = (ROOT / "docs/reasons.md").read_text().splitlines()
+    assert [r for r in rows if r not in text] == []
+    assert len([line for line in text if line.startswith("| `")]) == len(rows)
