@@ -28,7 +28,7 @@ ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
     if (lcf->mode == WBA_MODE_OFF) {
         /* What an outer location judged is not this one's verdict, unless
          * this is the page that answers the refusal. */
-        ctx = ngx_http_wba_ctx(r, 0);
+        ctx = r->internal ? ngx_http_wba_ctx(r, 0) : NULL;
         if (ctx && !r->error_page) {
             ctx->judged = 0;
         }
@@ -126,13 +126,15 @@ ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
         return;
     }
     ctx->begun = lcf;
+    ctx->busy = 1;
 
     if (!ctx->initialised) {
-        ctx->initialised = 1;
         wba_verify_init(&ctx->verify, &ctx->main->env, &ctx->message,
                         &ctx->mem);
+        ctx->initialised = 1;
     }
     wba_verify_begin(&ctx->verify, &lcf->policy);
+    ctx->busy = 0;
 }
 
 /* NGX_OK: the facts are complete; NGX_AGAIN: the request is parked. */

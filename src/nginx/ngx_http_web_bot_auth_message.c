@@ -123,8 +123,7 @@ ngx_http_wba_scheme(const wba_message_t *msg)
 /* One name of a server block, exact, wildcard or regular expression, against
  * the request's host, which nginx has lower-cased and freed of its port. */
 static ngx_uint_t
-ngx_http_wba_name_matches(ngx_http_request_t *r, ngx_http_server_name_t *name,
-    ngx_str_t *host)
+ngx_http_wba_name_matches(ngx_http_server_name_t *name, ngx_str_t *host)
 {
     u_char     *p;
     ngx_str_t   n;
@@ -133,7 +132,8 @@ ngx_http_wba_name_matches(ngx_http_request_t *r, ngx_http_server_name_t *name,
 
 #if (NGX_PCRE)
     if (name->regex) {
-        return ngx_http_regex_exec(r, name->regex, host) == NGX_OK;
+        /* Not ngx_http_regex_exec: the location's captures must stay. */
+        return ngx_regex_exec(name->regex->regex, host, NULL, 0) >= 0;
     }
 #endif
 
@@ -189,7 +189,7 @@ ngx_http_wba_authority_served(const wba_message_t *msg)
                                        ngx_http_web_bot_auth_module);
 
     for (i = 0; i < scf->nnames; i++) {
-        if (ngx_http_wba_name_matches(ctx->request, &scf->names[i], &host)) {
+        if (ngx_http_wba_name_matches(&scf->names[i], &host)) {
             return true;
         }
     }

@@ -192,6 +192,7 @@ typedef struct {
     wba_verify_t verify;
     wba_verdict_t verdict;
     unsigned initialised:1;
+    unsigned busy:1;    /* asking for settings that may be variables */
     unsigned judged:1;  /* verdict is this pass's */
     unsigned refused:1; /* a refusal was counted and logged */
     unsigned parked:1;

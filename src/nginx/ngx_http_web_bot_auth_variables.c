@@ -30,6 +30,10 @@ ngx_http_wba_known(ngx_http_request_t *r)
     if (ctx && ctx->judged) {
         return ctx;
     }
+    if (ctx && ctx->busy) {
+        /* web_bot_auth_authority or _scheme asks for what depends on it. */
+        return NULL;
+    }
     lcf = ngx_http_get_module_loc_conf(r->main, ngx_http_web_bot_auth_module);
     if (lcf->mode == WBA_MODE_OFF) {
         return NULL;

@@ -141,42 +141,52 @@ ngx_http_wba_slot_in_use(ngx_http_web_bot_auth_main_conf_t *mcf,
     return 0;
 }
 
-/* The slot of a directory: its own from before, a free one, or one that this
- * configuration no longer names. */
+/* The slot that a directory has had before. */
 static ngx_http_wba_slot_t *
-ngx_http_wba_slot_find(ngx_http_web_bot_auth_main_conf_t *mcf,
+ngx_http_wba_slot_find(ngx_http_wba_zone_t *zone,
     ngx_http_wba_directory_t *dir)
 {
     ngx_uint_t            i;
-    ngx_http_wba_slot_t  *slot, *spare = NULL, *empty = NULL;
+    ngx_http_wba_slot_t  *slot;
 
-    for (i = 0; i < mcf->zone->nslots; i++) {
-        slot = &mcf->zone->slots[i];
-
-        if (slot->name[0] == '\0') {
-            if (empty == NULL) {
-                empty = slot;
-            }
-            continue;
-        }
+    for (i = 0; i < zone->nslots; i++) {
+        slot = &zone->slots[i];
         if (slot->hash == dir->hash
             && ngx_strlen(slot->name) == dir->name.len
             && ngx_memcmp(slot->name, dir->name.data, dir->name.len) == 0)
         {
             return slot;
         }
+    }
+    return NULL;
+}
+
+/* A slot for a new directory: a free one, or one that this configuration does
+ * not name.  There are more slots than directories. */
+static ngx_http_wba_slot_t *
+ngx_http_wba_slot_take(ngx_http_web_bot_auth_main_conf_t *mcf,
+    ngx_http_wba_directory_t *dir)
+{
+    ngx_uint_t            i;
+    ngx_http_wba_slot_t  *slot, *spare = NULL;
+
+    for (i = 0; i < mcf->zone->nslots; i++) {
+        slot = &mcf->zone->slots[i];
+        if (slot->name[0] == '\0') {
+            spare = slot;
+            break;
+        }
         if (spare == NULL && !ngx_http_wba_slot_in_use(mcf, slot)) {
             spare = slot;
         }
     }
 
-    slot = empty ? empty : spare;
-    if (slot) {
-        ngx_memzero(slot, sizeof(ngx_http_wba_slot_t));
-        ngx_memcpy(slot->name, dir->name.data, dir->name.len);
-        slot->hash = dir->hash;
+    if (spare) {
+        ngx_memzero(spare, sizeof(ngx_http_wba_slot_t));
+        ngx_memcpy(spare->name, dir->name.data, dir->name.len);
+        spare->hash = dir->hash;
     }
-    return slot;
+    return spare;
 }
 
 /* Called when the new configuration is in force: slots are given out, and a
@@ -227,7 +237,12 @@ ngx_http_wba_zone_commit(ngx_cycle_t *cycle)
     dirs = mcf->directories.elts;
     for (i = 0; i < mcf->directories.nelts; i++) {
         if (dirs[i]->path.len == 0) {
-            dirs[i]->slot = ngx_http_wba_slot_find(mcf, dirs[i]);
+            dirs[i]->slot = ngx_http_wba_slot_find(mcf->zone, dirs[i]);
+        }
+    }
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        if (dirs[i]->path.len == 0 && dirs[i]->slot == NULL) {
+            dirs[i]->slot = ngx_http_wba_slot_take(mcf, dirs[i]);
         }
     }
     (void) ngx_atomic_fetch_add(&mcf->zone->generation, 1);
