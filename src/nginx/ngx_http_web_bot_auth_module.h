@@ -223,7 +223,7 @@ ngx_http_wba_ngx_str(wba_str_t s)
     return n;
 }
 
-/* conf.c */
+/* main_conf.c and conf.c */
 void *ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf);
 char *ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf);
 void *ngx_http_web_bot_auth_create_srv_conf(ngx_conf_t *cf);

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the http level says: creating and completing the main configuration,
+ * its setters, and the checks that need all of it.
+ */
+#include "ngx_http_web_bot_auth_module.h"
+
+/* ---- memory for core while the configuration is read or a request lives */
+
+static void *
+ngx_http_wba_pool_alloc(void *pool, size_t size)
+{
+    return ngx_palloc(pool, size);
+}
+
+wba_mem_t
+ngx_http_wba_pool_mem(ngx_pool_t *pool)
+{
+    wba_mem_t  mem;
+
+    mem.alloc = ngx_http_wba_pool_alloc;
+    mem.ctx = pool;
+    return mem;
+}
+
+/* ---- http */
+
+static void
+ngx_http_wba_free_main_conf(void *data)
+{
+    ngx_uint_t                          i;
+    ngx_http_wba_directory_t          **dirs;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = data;
+
+    wba_keyring_free(mcf->ring);
+    dirs = mcf->directories.elts;
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        free((void *) dirs[i]->file_set.data);
+    }
+}
+
+void *
+ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_pool_cleanup_t                 *cln;
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_web_bot_auth_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&mcf->directories, cf->pool, 4,
+                       sizeof(ngx_http_wba_directory_t *)) != NGX_OK
+        || ngx_array_init(&mcf->rules, cf->pool, 4,
+                          sizeof(ngx_http_wba_rule_place_t)) != NGX_OK)
+    {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL) {
+        return NULL;
+    }
+    cln->handler = ngx_http_wba_free_main_conf;
+    cln->data = mcf;
+
+    mcf->zone_size = NGX_CONF_UNSET_SIZE;
+    mcf->wait = NGX_CONF_UNSET_MSEC;
+    mcf->wait_max = NGX_CONF_UNSET_UINT;
+    mcf->test_keys = NGX_CONF_UNSET;
+    mcf->nonce_store = NGX_CONF_UNSET;
+    ngx_queue_init(&mcf->parked);
+
+    if (wba_crypto_init() != WBA_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "libsodium does not start");
+        return NULL;
+    }
+    return mcf;
+}
+
+char *
+ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_str_t                           name = ngx_string("web_bot_auth");
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    ngx_conf_init_size_value(mcf->zone_size, 16 * 1024 * 1024);
+    ngx_conf_init_msec_value(mcf->wait, 2000);
+    ngx_conf_init_uint_value(mcf->wait_max, 1024);
+    ngx_conf_init_value(mcf->test_keys, 0);
+    ngx_conf_init_value(mcf->nonce_store, 1);
+
+    if (mcf->test_keys) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "web_bot_auth_test_keys is on: anybody can sign "
+                           "with the keys published in RFC 9421");
+    }
+
+    if (mcf->enabled && mcf->directories.nelts == 0) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"web_bot_auth\" is used, but there is no "
+                      "\"web_bot_auth_directory NAME { url ...; profile ...; "
+                      "}\" whose keys could verify anything, in %s:%ui",
+                      mcf->enabled_file, mcf->enabled_line);
+        return NGX_CONF_ERROR;
+    }
+    if (mcf->directories.nelts == 0) {
+        return NGX_CONF_OK;
+    }
+
+    mcf->shm_zone = ngx_shared_memory_add(cf, &name, mcf->zone_size,
+                                          &ngx_http_web_bot_auth_module);
+    if (mcf->shm_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+    mcf->shm_zone->init = ngx_http_wba_zone_init;
+    mcf->shm_zone->data = mcf;
+
+    return ngx_http_web_bot_auth_load_directories(cf, mcf);
+}
+
+char *
+ngx_http_web_bot_auth_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ssize_t                             size;
+    ngx_str_t                          *value = cf->args->elts;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    if (mcf->zone_size != NGX_CONF_UNSET_SIZE) {
+        return "is duplicate";
+    }
+
+    size = ngx_parse_size(&value[1]);
+    if (size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid size \"%V\", write for instance \"16m\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+    if (size < (ssize_t) ngx_http_wba_zone_min_size()) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone of %V is too small, write at least \"%uzk\"",
+                           &value[1], ngx_http_wba_zone_min_size() / 1024 + 1);
+        return NGX_CONF_ERROR;
+    }
+    mcf->zone_size = size;
+    return NGX_CONF_OK;
+}
+
+char *
+ngx_http_web_bot_auth_nonce_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                          *value = cf->args->elts;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    if (mcf->nonce_store != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+    if (ngx_strcmp(value[1].data, "shared") != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown nonce store \"%V\", write \"shared\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+    mcf->nonce_store = 1;
+
+    if (cf->args->nelts == 2
+        || ngx_strcmp(value[2].data, "cold=reject") == 0)
+    {
+        return NGX_CONF_OK;
+    }
+    if (ngx_strcmp(value[2].data, "cold=accept") == 0) {
+        mcf->cold_accept = 1;
+        return NGX_CONF_OK;
+    }
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown parameter \"%V\", write \"cold=reject\" or "
+                       "\"cold=accept\"", &value[2]);
+    return NGX_CONF_ERROR;
+}
+
+char *
+ngx_http_web_bot_auth_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_int_t                           n;
+    ngx_str_t                           s, *value = cf->args->elts;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    if (mcf->wait != NGX_CONF_UNSET_MSEC) {
+        return "is duplicate";
+    }
+
+    n = ngx_parse_time(&value[1], 0);
+    if (n == NGX_ERROR || n == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\", write for instance \"2s\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+    mcf->wait = n;
+
+    if (cf->args->nelts == 3) {
+        s = value[2];
+        if (s.len <= 4 || ngx_strncmp(s.data, "max=", 4) != 0) {
+            goto invalid;
+        }
+        n = ngx_atoi(s.data + 4, s.len - 4);
+        if (n == NGX_ERROR) {
+            goto invalid;
+        }
+        mcf->wait_max = n;
+    }
+    return NGX_CONF_OK;
+
+invalid:
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", write \"max=NUMBER\"",
+                       &value[2]);
+    return NGX_CONF_ERROR;
+}
+
+#define NGX_HTTP_WBA_MAX_PEM  (4 * 1024 * 1024)
+
+static ngx_int_t
+ngx_http_wba_read_pem(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *pem)
+{
+    off_t       size;
+    ssize_t     n = NGX_ERROR;
+    ngx_file_t  file;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+    file.name = *name;
+    file.log = cf->log;
+    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    if (file.fd == NGX_INVALID_FILE) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_fd_info(file.fd, &file.info) != NGX_FILE_ERROR
+        && (size = ngx_file_size(&file.info)) <= NGX_HTTP_WBA_MAX_PEM)
+    {
+        pem->data = ngx_pcalloc(cf->pool, size + 1);
+        if (pem->data) {
+            n = ngx_read_file(&file, pem->data, size, 0);
+        }
+    }
+    ngx_close_file(file.fd);
+
+    if (n < 0) {
+        return NGX_ERROR;
+    }
+    pem->len = n;
+    return NGX_OK;
+}
+
+/* Read by the master, as nginx reads certificates: the workers need not be
+ * able to, and a file that is not there fails here, not at the first fetch. */
+char *
+ngx_http_web_bot_auth_trusted_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_str_t                          *value = cf->args->elts;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+
+    if (mcf->trusted_certificate.data) {
+        return "is duplicate";
+    }
+    mcf->trusted_certificate = value[1];
+    if (ngx_conf_full_name(cf->cycle, &mcf->trusted_certificate, 1) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_wba_read_pem(cf, &mcf->trusted_certificate,
+                              &mcf->trusted_pem)
+        != NGX_OK)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "trusted certificate \"%V\" cannot be read, write "
+                           "the name of a file of PEM certificates, at most "
+                           "4m", &mcf->trusted_certificate);
+        return NGX_CONF_ERROR;
+    }
+    if (ngx_strstr(mcf->trusted_pem.data, "-----BEGIN CERTIFICATE-----")
+        == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no certificate in \"%V\", write the name of a "
+                           "file of PEM certificates",
+                           &mcf->trusted_certificate);
+        return NGX_CONF_ERROR;
+    }
+    return NGX_CONF_OK;
+}
+
+/* Postconfiguration's part: rules name what exists. */
+ngx_int_t
+ngx_http_web_bot_auth_check(ngx_conf_t *cf)
+{
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
+
+    if (mcf->enabled && ngx_http_web_bot_auth_check_rules(cf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    if (mcf->exposes_reason) {
+        return ngx_http_wba_header_filter_init(cf);
+    }
+    return NGX_OK;
+}
