@@ -495,3 +495,15 @@ def test_keys_of_a_file_and_of_https_are_kept_apart(start, directory):
     assert response.header("X-directory") == "visa"
     expect(fetch(nginx.port(), BROWSER.request(
         key=KEY, keyid=KEY.thumbprint)), "key-unknown")
+
+
+def test_keys_are_given_up_when_stale_is_over(start, directory):
+    """They outlive failures, but not for ever; and the directory's return
+    brings them back."""
+    nginx = start(REFRESH="1s 1s; stale 1s")
+    loaded(nginx, directory)
+    directory.serve(nginx.path, status=500)
+    becomes(nginx, "directory-unavailable")
+    assert "no longer used" in nginx.error_log
+    directory.serve(nginx.path, status=200, body=BODY)
+    becomes(nginx, "ok")
