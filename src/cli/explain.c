@@ -36,6 +36,7 @@ step_of(wba_reason_t reason, const wba_facts_t *facts, wba_stage_t stage)
     case WBA_REASON_COMPONENT_NOT_COVERED:
         return keyed ? STEP_RULES : STEP_COMPONENTS;
     case WBA_REASON_SIGNATURE_AGENT_UNPARSABLE:
+    case WBA_REASON_SIGNATURE_AGENT_UNQUOTED:
     case WBA_REASON_SIGNATURE_AGENT_AMBIGUOUS_MEMBER:
     case WBA_REASON_SIGNATURE_AGENT_MEMBER_MISSING:
     case WBA_REASON_SIGNATURE_AGENT_NOT_HTTPS:
@@ -45,6 +46,7 @@ step_of(wba_reason_t reason, const wba_facts_t *facts, wba_stage_t stage)
         return STEP_AGENT;
     case WBA_REASON_KEY_UNKNOWN:
     case WBA_REASON_DIRECTORY_UNAVAILABLE:
+    case WBA_REASON_DISCOVERY_LIMIT:
     case WBA_REASON_TOO_MANY_WAITING:
         return STEP_KEY;
     case WBA_REASON_KEY_EXPIRED:

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Component identifiers (RFC 9421 sections 2.1, 2.2 and 2.5): which are legal
- * in a request, when two are the same, and what a list of them covers. */
+/* Component identifiers (RFC 9421 sections 2.1, 2.2, 2.4 and 2.5): which are
+ * legal in a request or a response, when two are the same, and what a list of
+ * them covers. */
 #include "sigbase.h"
 
-/* The parameters with a meaning in requests.  ;req and ;tr are registered too,
- * but nothing that a request's signature may use, hence as bad as unknown. */
+/* The parameters with a meaning.  ;req has none in a request, hence is as bad
+ * there as unknown ones, and so is ;tr anywhere: nobody here sees trailers. */
 typedef enum {
     PARAM_SF,
     PARAM_BS,
     PARAM_KEY,
     PARAM_NAME,
+    PARAM_REQ,
     PARAM_COUNT
 } param_t;
+
+#define REQUEST_PARAMS PARAM_REQ /* how many of them a request knows */
 
 typedef struct {
     bool present[PARAM_COUNT];
@@ -27,6 +31,7 @@ static const wba_str_t param_names[PARAM_COUNT] = {
     NAME("bs"),
     NAME("key"),
     NAME("name"),
+    NAME("req"),
 };
 
 /* Section 2.2 without @status, which is a response's, and @query-param, which
@@ -82,7 +87,14 @@ is_name(wba_str_t name)
 }
 
 static bool
-read_params(wba_str_t text, params_t *params)
+is_status(wba_str_t name)
+{
+    return wba_str_eq(name, WBA_STR("@status"));
+}
+
+/* known: how many of the parameters are legal. */
+static bool
+read_params(wba_str_t text, unsigned known, params_t *params)
 {
     wba_sf_value_t value;
     wba_status_t status;
@@ -92,12 +104,12 @@ read_params(wba_str_t text, params_t *params)
 
     wba_sf_params_init(&it, text);
     while ((status = wba_sf_params_next(&it, &key, &value)) == WBA_OK) {
-        for (i = 0; i < PARAM_COUNT; i++) {
+        for (i = 0; i < known; i++) {
             if (wba_str_eq(param_names[i], key)) {
                 break;
             }
         }
-        if (i == PARAM_COUNT || it.count > WBA_MAX_COMPONENT_PARAMS) {
+        if (i == known || it.count > WBA_MAX_COMPONENT_PARAMS) {
             return false;
         }
         params->present[i] = true;
@@ -145,18 +157,28 @@ params_apply(const wba_component_t *c)
     return !c->param.data && !(c->bs && (c->sf || c->key.data));
 }
 
+/* Whether a response can have the component (sections 2.2 and 2.4): of what is
+ * derived it has its own status; the rest is the request's, and says so. */
+static bool
+response_has(const wba_component_t *c)
+{
+    return c->name.data[0] != '@' || is_status(c->name) != c->req;
+}
+
 static wba_status_t
-parse_params(wba_str_t text, const wba_mem_t *mem, wba_component_t *out)
+parse_params(wba_str_t text, bool response, const wba_mem_t *mem,
+             wba_component_t *out)
 {
     params_t params;
     wba_status_t status;
 
     memset(params.present, 0, sizeof(params.present));
-    if (!read_params(text, &params)) {
+    if (!read_params(text, response ? PARAM_COUNT : REQUEST_PARAMS, &params)) {
         return WBA_INVALID;
     }
     if ((status = read_flag(&params, PARAM_SF, &out->sf)) != WBA_OK
         || (status = read_flag(&params, PARAM_BS, &out->bs)) != WBA_OK
+        || (status = read_flag(&params, PARAM_REQ, &out->req)) != WBA_OK
         || (status = read_string(&params, PARAM_KEY, mem, &out->key)) != WBA_OK)
     {
         return status;
@@ -164,27 +186,41 @@ parse_params(wba_str_t text, const wba_mem_t *mem, wba_component_t *out)
     return read_string(&params, PARAM_NAME, mem, &out->param);
 }
 
-wba_status_t
-wba_component_parse(const wba_sf_value_t *item, const wba_mem_t *mem,
-                    wba_component_t *out, wba_reason_t *why)
+static wba_status_t
+parse(const wba_sf_value_t *item, bool response, const wba_mem_t *mem,
+      wba_component_t *out, wba_reason_t *why)
 {
     wba_status_t status = WBA_OK;
 
     *why = WBA_REASON_BAD_COMPONENT;
     memset(out, 0, sizeof(*out));
     /* No name holds a character that would need an escape. */
-    if (item->type != WBA_SF_STRING || item->escaped || !is_name(item->text)) {
+    if (item->type != WBA_SF_STRING || item->escaped
+        || !(is_name(item->text) || (response && is_status(item->text))))
+    {
         return WBA_INVALID;
     }
     out->name = item->text;
     if (item->params.len != 0) {
-        status = parse_params(item->params, mem, out);
+        status = parse_params(item->params, response, mem, out);
     }
     if (status == WBA_NO_MEMORY) {
         *why = WBA_REASON_OUT_OF_MEMORY;
         return status;
     }
-    return status == WBA_OK && params_apply(out) ? WBA_OK : WBA_INVALID;
+    if (status != WBA_OK || !params_apply(out)
+        || (response && !response_has(out)))
+    {
+        return WBA_INVALID;
+    }
+    return WBA_OK;
+}
+
+wba_status_t
+wba_component_parse(const wba_sf_value_t *item, const wba_mem_t *mem,
+                    wba_component_t *out, wba_reason_t *why)
+{
+    return parse(item, false, mem, out, why);
 }
 
 /* Absent and empty are two things. */
@@ -197,7 +233,7 @@ same_string(wba_str_t a, wba_str_t b)
 bool
 wba_component_eq(const wba_component_t *a, const wba_component_t *b)
 {
-    return wba_str_eq(a->name, b->name) && a->bs == b->bs
+    return wba_str_eq(a->name, b->name) && a->bs == b->bs && a->req == b->req
            && same_string(a->key, b->key) && same_string(a->param, b->param)
            && (a->sf == b->sf || a->key.data != NULL);
 }
@@ -236,9 +272,9 @@ occurs_before(const wba_components_t *list, size_t at)
     return false;
 }
 
-wba_status_t
-wba_components_parse(const wba_sf_value_t *list, const wba_mem_t *mem,
-                     wba_components_t *out, wba_reason_t *why)
+static wba_status_t
+parse_list(const wba_sf_value_t *list, bool response, const wba_mem_t *mem,
+           wba_components_t *out, wba_reason_t *why)
 {
     wba_sf_value_t item;
     wba_status_t status;
@@ -255,7 +291,7 @@ wba_components_parse(const wba_sf_value_t *list, const wba_mem_t *mem,
             *why = WBA_REASON_TOO_MANY_COMPONENTS;
             return WBA_TOO_LARGE;
         }
-        status = wba_component_parse(&item, mem, &out->items[out->count], why);
+        status = parse(&item, response, mem, &out->items[out->count], why);
         if (status != WBA_OK) {
             return status;
         }
@@ -266,6 +302,20 @@ wba_components_parse(const wba_sf_value_t *list, const wba_mem_t *mem,
         out->count++;
     }
     return status == WBA_END ? WBA_OK : WBA_INVALID;
+}
+
+wba_status_t
+wba_components_parse(const wba_sf_value_t *list, const wba_mem_t *mem,
+                     wba_components_t *out, wba_reason_t *why)
+{
+    return parse_list(list, false, mem, out, why);
+}
+
+wba_status_t
+wba_components_parse_response(const wba_sf_value_t *list, const wba_mem_t *mem,
+                              wba_components_t *out, wba_reason_t *why)
+{
+    return parse_list(list, true, mem, out, why);
 }
 
 bool
@@ -280,6 +330,7 @@ wba_components_cover(const wba_components_t *list,
     for (i = 0; i < list->count; i++) {
         c = &list->items[i];
         if (whole ? wba_str_eq(c->name, required->name) && c->key.data == NULL
+                        && c->req == required->req
                   : wba_component_eq(c, required))
         {
             return true;

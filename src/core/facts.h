@@ -32,7 +32,7 @@ typedef struct {
     wba_reason_t aside;  /* OK, or why this pass did not go on with it */
 
     wba_sigagent_t agent;     /* as claimed and covered */
-    wba_str_t agent_url;      /* resolved; data NULL: none */
+    wba_str_t agent_url;      /* agent.resolved, once somebody reads it so */
     wba_str_t agent_identity; /* normalised; data NULL: none */
 
     /* From WBA_STAGE_VERIFIED on. */

@@ -35,12 +35,18 @@ typedef struct {
     int64_t max_lifetime; /* seconds, expires - created; 0: no limit */
 } wba_profile_t;
 
+/* Deviations that a directory tolerates, each by its own name. */
+#define WBA_LENIENT_UNQUOTED_AGENT 1 /* Signature-Agent: https://host */
+#define WBA_LENIENT_AGENT_TYPE 2     /* ;type=directory, ;type=jwks_uri */
+#define WBA_LENIENT_BARE_JWK 4       /* one JWK instead of a set */
+
 typedef struct {
     wba_str_t name;
     wba_str_t agent; /* the resolved URL (wba_agent_resolve) of the
                         Signature-Agent it stands for; data NULL: none */
     wba_str_t agent_identity; /* of the same (wba_agent_identity) */
     wba_profile_t profile;
+    unsigned lenient; /* mask of WBA_LENIENT_* */
 } wba_directory_t;
 
 /* The built-in profile of that name (tap, agent-pay, web-bot-auth), or NULL. */

@@ -115,6 +115,10 @@ typedef enum {
       MALFORMED,                                                              \
       "Signature-Agent is neither a Dictionary of Strings nor one String "    \
       "with an absolute URL.")                                                \
+    X(SIGNATURE_AGENT_UNQUOTED, "signature-agent-unquoted", INVALID,          \
+      MALFORMED,                                                              \
+      "Signature-Agent is a bare URL without quotes; only a directory with "  \
+      "\"lenient unquoted-agent\" takes it.")                                 \
     X(SIGNATURE_AGENT_AMBIGUOUS_MEMBER, "signature-agent-ambiguous-member",   \
       INVALID, INVALID,                                                       \
       "Several Signature-Agent members are covered and none bears the "       \
@@ -127,19 +131,23 @@ typedef enum {
       INVALID, "Signature-Agent names a URL that is not https.")              \
     X(SIGNATURE_AGENT_TYPED, "signature-agent-typed", UNVERIFIED, UNKNOWN,    \
       "The covered Signature-Agent member carries parameters, and such "      \
-      "members are ignored.")                                                 \
+      "members are ignored; only ;type=directory and ;type=jwks_uri count, "  \
+      "for a directory with \"lenient agent-type\".")                         \
     X(SIGNATURE_AGENT_ABSENT, "signature-agent-absent", UNVERIFIED, UNKNOWN,  \
       "The signature covers no Signature-Agent, and its key is in no "        \
       "configured directory.")                                                \
     X(AGENT_NOT_ALLOWED, "agent-not-allowed", UNVERIFIED, UNKNOWN,            \
       "No configured directory stands for the Signature-Agent named, and "    \
-      "this server does not look it up.")                                     \
+      "web_bot_auth_discovery does not let this server look it up.")          \
     X(KEY_UNKNOWN, "key-unknown", UNVERIFIED, UNKNOWN,                        \
       "No directory that may answer holds a key under this keyid.")           \
     X(DIRECTORY_UNAVAILABLE, "directory-unavailable", UNVERIFIED,             \
       UNAVAILABLE,                                                            \
       "The directory that may hold the key has never been loaded and could "  \
       "not be in time.")                                                      \
+    X(DISCOVERY_LIMIT, "discovery-limit", UNVERIFIED, UNAVAILABLE,            \
+      "More new agents are being looked up than web_bot_auth_discovery "      \
+      "allows; try again later.")                                             \
     X(TOO_MANY_WAITING, "too-many-waiting", UNVERIFIED, UNAVAILABLE,          \
       "More requests wait for keys than web_bot_auth_wait allows.")           \
     X(NONCE_REPLAYED, "nonce-replayed", INVALID, REPLAYED,                    \

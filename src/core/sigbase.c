@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The signature base (RFC 9421 section 2.5) of a request: what each covered
- * component's value is, a line for each, and the parameters' line. */
+/* The signature base (RFC 9421 section 2.5) of a request or a response: what
+ * each covered component's value is, a line for each, and the parameters'
+ * line. */
 #include "sigbase.h"
 
 #include "fieldtype.h"
@@ -9,6 +10,7 @@
 
 typedef struct {
     const wba_message_t *msg;
+    const wba_response_t *response; /* NULL: it is a request's base */
     wba_str_t authority;
     const wba_components_t *components;
     const wba_mem_t *mem;
@@ -254,12 +256,51 @@ static const struct {
 };
 /* clang-format on */
 
+/* @status (section 2.2.9). */
+static wba_reason_t
+add_status(builder_t *b)
+{
+    unsigned status = b->response->status;
+
+    if (status < 100 || status > 999) {
+        return WBA_REASON_MISSING_COMPONENT;
+    }
+    wba_buf_byte(b->out, (uint8_t) ('0' + status / 100));
+    wba_buf_byte(b->out, (uint8_t) ('0' + status / 10 % 10));
+    wba_buf_byte(b->out, (uint8_t) ('0' + status % 10));
+    return WBA_REASON_OK;
+}
+
+/* What a response's signature covers of what is derived: its status, or with
+ * ;req (section 2.4) what is known of the request. */
+static wba_reason_t
+add_response_derived(builder_t *b, wba_str_t name)
+{
+    wba_str_t value = WBA_STR_NONE;
+
+    if (wba_str_eq(name, WBA_STR("@status"))) {
+        return add_status(b);
+    }
+    if (wba_str_eq(name, WBA_STR("@authority"))) {
+        value = b->response->authority;
+    } else if (wba_str_eq(name, WBA_STR("@method"))) {
+        value = b->response->method;
+    } else if (wba_str_eq(name, WBA_STR("@scheme"))) {
+        value = b->response->scheme;
+    }
+    wba_buf_str(b->out, value);
+    return value.len ? WBA_REASON_OK : WBA_REASON_MISSING_COMPONENT;
+}
+
 static wba_reason_t
 add_derived(builder_t *b, size_t at)
 {
     wba_str_t name = b->components->items[at].name;
     size_t i;
 
+    if (b->response != NULL) {
+        return add_response_derived(b, name);
+    }
     for (i = 0; i < sizeof(derivations) / sizeof(derivations[0]); i++) {
         if (wba_str_eq(derivations[i].name, name)) {
             return derivations[i].derive(b, at);
@@ -422,6 +463,9 @@ add_field(builder_t *b, const wba_component_t *c, size_t at)
     wba_status_t status;
     wba_str_t field;
 
+    if (c->req) {
+        return WBA_REASON_MISSING_COMPONENT; /* nobody keeps its fields */
+    }
     if (c->key.data != NULL) {
         return add_member(b, c, at);
     }
@@ -499,24 +543,19 @@ add_all(builder_t *b, const wba_sf_value_t *list, size_t *at)
     return buf_reason(b->out);
 }
 
-wba_status_t
-wba_sigbase_build(const wba_message_t *msg, wba_str_t authority,
-                  const wba_sf_value_t *list,
-                  const wba_components_t *components, const wba_mem_t *mem,
-                  wba_buf_t *out, wba_reason_t *why, size_t *at)
+static wba_status_t
+build(builder_t *b, const wba_sf_value_t *list,
+      const wba_components_t *components, const wba_mem_t *mem, wba_buf_t *out,
+      wba_reason_t *why, size_t *at)
 {
-    builder_t b;
-
-    b.msg = msg;
-    b.authority = authority;
-    b.components = components;
-    b.mem = mem;
-    b.out = out;
-    b.target_parsed = false;
-    b.looked_up = 0;
-    b.found = 0;
-    b.repeated = 0;
-    *why = add_all(&b, list, at);
+    b->components = components;
+    b->mem = mem;
+    b->out = out;
+    b->target_parsed = false;
+    b->looked_up = 0;
+    b->found = 0;
+    b->repeated = 0;
+    *why = add_all(b, list, at);
     switch (*why) {
     case WBA_REASON_OK:
         return WBA_OK;
@@ -528,4 +567,46 @@ wba_sigbase_build(const wba_message_t *msg, wba_str_t authority,
     default:
         return WBA_INVALID;
     }
+}
+
+wba_status_t
+wba_sigbase_build(const wba_message_t *msg, wba_str_t authority,
+                  const wba_sf_value_t *list,
+                  const wba_components_t *components, const wba_mem_t *mem,
+                  wba_buf_t *out, wba_reason_t *why, size_t *at)
+{
+    builder_t b;
+
+    b.msg = msg;
+    b.response = NULL;
+    b.authority = authority;
+    return build(&b, list, components, mem, out, why, at);
+}
+
+/* No response has Cookie crumbs to be joined. */
+static bool
+never_multiplexed(const wba_message_t *msg)
+{
+    (void) msg;
+    return false;
+}
+
+wba_status_t
+wba_sigbase_build_response(const wba_response_t *response,
+                           const wba_sf_value_t *list,
+                           const wba_components_t *components,
+                           const wba_mem_t *mem, wba_buf_t *out,
+                           wba_reason_t *why, size_t *at)
+{
+    const wba_message_ops_t ops = {
+        .next_line = response->message->ops->next_line,
+        .multiplexed = never_multiplexed,
+    };
+    const wba_message_t msg = { .ops = &ops, .ctx = response->message->ctx };
+    builder_t b;
+
+    b.msg = &msg;
+    b.response = response;
+    b.authority = WBA_STR_NONE;
+    return build(&b, list, components, mem, out, why, at);
 }

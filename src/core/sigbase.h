@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Covered components and the signature base (RFC 9421 section 2), for
- * requests.
+ * Covered components and the signature base (RFC 9421 section 2), for requests
+ * and, under names of their own, for responses.
  */
 #ifndef WBA_SIGBASE_H
 #define WBA_SIGBASE_H
@@ -16,6 +16,7 @@ typedef struct {
     wba_str_t name; /* lower case; derived ones begin with '@' */
     bool sf;
     bool bs;
+    bool req;        /* in responses: of the request that was answered */
     wba_str_t key;   /* ;key="..."; data NULL: none */
     wba_str_t param; /* @query-param's ;name="..."; data NULL: none */
 } wba_component_t;
@@ -53,9 +54,17 @@ wba_status_t wba_components_parse(const wba_sf_value_t *list,
                                   const wba_mem_t *mem,
                                   wba_components_t *out, wba_reason_t *why);
 
+/* The same for a response's signature: ;req and @status are legal, ;req is
+ * required for every other derived name (sections 2.2 and 2.4). */
+wba_status_t wba_components_parse_response(const wba_sf_value_t *list,
+                                           const wba_mem_t *mem,
+                                           wba_components_t *out,
+                                           wba_reason_t *why);
+
 /* Whether the list covers what is required: the same name and, where required
  * has parameters, the same identifier.  A field required without parameters is
- * covered whole or as ;sf or ;bs, not by a single ;key. */
+ * covered whole or as ;sf or ;bs, not by a single ;key; what is required with
+ * or without ;req is covered likewise only. */
 bool wba_components_cover(const wba_components_t *list,
                           const wba_component_t *required);
 
@@ -80,5 +89,28 @@ wba_status_t wba_sigbase_build(const wba_message_t *msg, wba_str_t authority,
                                const wba_components_t *components,
                                const wba_mem_t *mem, wba_buf_t *out,
                                wba_reason_t *why, size_t *at);
+
+/* A response, and what is known of the request that it answers. */
+typedef struct {
+    const wba_message_t *message; /* the response: next_line alone is asked */
+    unsigned status;              /* 0: not known */
+    /* The request's; empty where it is not known.  method as sent, scheme in
+     * lower case, authority in @authority's form. */
+    wba_str_t method;
+    wba_str_t scheme;
+    wba_str_t authority;
+} wba_response_t;
+
+/*
+ * The same for a response; components are wba_components_parse_response's.
+ * With ;req there are @method, @scheme and @authority as far as they are
+ * known; everything else of the request, its fields too, is
+ * MISSING_COMPONENT.
+ */
+wba_status_t wba_sigbase_build_response(const wba_response_t *response,
+                                        const wba_sf_value_t *list,
+                                        const wba_components_t *components,
+                                        const wba_mem_t *mem, wba_buf_t *out,
+                                        wba_reason_t *why, size_t *at);
 
 #endif

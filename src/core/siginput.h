@@ -54,22 +54,29 @@ wba_status_t wba_signature_find(wba_str_t field, wba_str_t label,
 
 /* Which Signature-Agent member a signature is attributed to. */
 typedef struct {
-    wba_str_t url; /* as sent, unescaped; data NULL: none is covered */
-    wba_str_t key; /* the member's; empty for the legacy String */
+    wba_str_t url;      /* as sent, unescaped; data NULL: none is covered */
+    wba_str_t key;      /* the member's; empty for the legacy String */
+    wba_str_t resolved; /* where its keys are (wba_agent_locate) */
+    wba_str_t identity; /* who it is (the same) */
+    unsigned lenient;   /* mask of the WBA_LENIENT_* that reading it took */
 } wba_sigagent_t;
 
 /*
  * Attributes a signature to the Signature-Agent member that it covers:
  * the covered one whose key is label, else the only one covered; a legacy
  * String counts as one member, covered by "signature-agent" without key.
+ * Members with parameters are passed over.  lenient (mask of WBA_LENIENT_*)
+ * lets more be read: UNQUOTED_AGENT a field that is one bare URL, as if it
+ * were a String; AGENT_TYPE members whose only parameter is a type of
+ * directory or jwks_uri, as if they had none.
  * WBA_OK (url may be absent: nothing covered, or no such field); WBA_INVALID
- * with *why: SIGNATURE_AGENT_UNPARSABLE, _AMBIGUOUS_MEMBER, _MEMBER_MISSING,
- * _NOT_HTTPS (scheme), _TYPED (the member carries parameters), or
- * FIELD_TOO_LARGE; WBA_NO_MEMORY with OUT_OF_MEMORY.
+ * with *why: SIGNATURE_AGENT_UNPARSABLE, _UNQUOTED, _AMBIGUOUS_MEMBER,
+ * _MEMBER_MISSING, _NOT_HTTPS (scheme), _TYPED (only members that are passed
+ * over are covered), or FIELD_TOO_LARGE; WBA_NO_MEMORY with OUT_OF_MEMORY.
  */
 wba_status_t wba_sigagent_attribute(const wba_message_t *msg, wba_str_t label,
                                     const wba_components_t *components,
-                                    const wba_mem_t *mem, wba_sigagent_t *out,
-                                    wba_reason_t *why);
+                                    unsigned lenient, const wba_mem_t *mem,
+                                    wba_sigagent_t *out, wba_reason_t *why);
 
 #endif

@@ -389,8 +389,9 @@ agent_begin(const wba_mem_t *mem, wba_str_t url, wba_uri_t *uri,
     return WBA_OK;
 }
 
-wba_status_t
-wba_agent_resolve(const wba_mem_t *mem, wba_str_t url, wba_str_t *out)
+static wba_status_t
+resolve(const wba_mem_t *mem, wba_str_t url, wba_agent_type_t type,
+        wba_str_t *out)
 {
     wba_uri_t uri;
     wba_buf_t buf;
@@ -400,10 +401,15 @@ wba_agent_resolve(const wba_mem_t *mem, wba_str_t url, wba_str_t *out)
     if (rc != WBA_OK) {
         return rc;
     }
-    if (uri.path.len <= 1) {
-        wba_buf_lit(&buf, WBA_WELL_KNOWN_PATH);
-    } else {
+    if (type == WBA_AGENT_TYPE_DIRECTORY) {
+        uri.path = uri.query = WBA_STR_NONE;
+    }
+    if (uri.path.len > 1) {
         wba_buf_str(&buf, uri.path);
+    } else if (type == WBA_AGENT_TYPE_JWKS_URI) {
+        wba_buf_byte(&buf, '/');
+    } else {
+        wba_buf_lit(&buf, WBA_WELL_KNOWN_PATH);
     }
     if (uri.query.data != NULL) {
         wba_buf_byte(&buf, '?');
@@ -411,6 +417,12 @@ wba_agent_resolve(const wba_mem_t *mem, wba_str_t url, wba_str_t *out)
     }
     *out = wba_buf_view(&buf);
     return buf.status;
+}
+
+wba_status_t
+wba_agent_resolve(const wba_mem_t *mem, wba_str_t url, wba_str_t *out)
+{
+    return resolve(mem, url, WBA_AGENT_TYPE_NONE, out);
 }
 
 wba_status_t
@@ -436,4 +448,20 @@ wba_agent_identity(const wba_mem_t *mem, wba_str_t url, wba_str_t *out)
     }
     *out = wba_buf_view(&buf);
     return WBA_OK;
+}
+
+wba_status_t
+wba_agent_locate(const wba_mem_t *mem, wba_str_t url, wba_agent_type_t type,
+                 wba_str_t *resolved, wba_str_t *identity)
+{
+    wba_status_t rc = resolve(mem, url, type, resolved);
+
+    if (rc != WBA_OK) {
+        return rc;
+    }
+    if (type == WBA_AGENT_TYPE_DIRECTORY) {
+        url = wba_str(resolved->data,
+                      resolved->len - (sizeof(WBA_WELL_KNOWN_PATH) - 1));
+    }
+    return wba_agent_identity(mem, url, identity);
 }

@@ -59,4 +59,20 @@ wba_status_t wba_agent_resolve(const wba_mem_t *mem, wba_str_t url,
 wba_status_t wba_agent_identity(const wba_mem_t *mem, wba_str_t url,
                                 wba_str_t *out);
 
+/* What a Signature-Agent's ;type makes of its URL (earlier drafts). */
+typedef enum {
+    WBA_AGENT_TYPE_NONE,      /* as wba_agent_resolve has it */
+    WBA_AGENT_TYPE_DIRECTORY, /* of the URL, only the origin counts: its
+                                 well-known path */
+    WBA_AGENT_TYPE_JWKS_URI   /* the key set itself, whatever the path; an
+                                 empty one is "/" */
+} wba_agent_type_t;
+
+/* Where a member's keys are and who it is: wba_agent_resolve and
+ * wba_agent_identity, which is the origin's for WBA_AGENT_TYPE_DIRECTORY,
+ * since that is whose keys they are.  Statuses as wba_agent_resolve. */
+wba_status_t wba_agent_locate(const wba_mem_t *mem, wba_str_t url,
+                              wba_agent_type_t type, wba_str_t *resolved,
+                              wba_str_t *identity);
+
 #endif

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "verify.h"
-
-#include "uri.h"
+#include "verify_private.h"
 
 /* Passes. */
 
@@ -63,135 +61,6 @@ wba_verify_begin(wba_verify_t *v, const wba_policy_t *policy)
 }
 
 /* Keys. */
-
-static wba_reason_t
-attribute(wba_verify_t *v, wba_fact_t *fact)
-{
-    wba_reason_t why = WBA_REASON_OUT_OF_MEMORY;
-    wba_status_t status;
-
-    status = wba_sigagent_attribute(v->message, fact->input.label,
-                                    fact->components, v->mem, &fact->agent,
-                                    &why);
-    if (status != WBA_OK) {
-        return status == WBA_NO_MEMORY ? WBA_REASON_OUT_OF_MEMORY : why;
-    }
-    if (fact->agent.url.data != NULL) {
-        status = wba_agent_resolve(v->mem, fact->agent.url, &fact->agent_url);
-        if (status == WBA_OK) {
-            status = wba_agent_identity(v->mem, fact->agent.url,
-                                        &fact->agent_identity);
-        }
-        if (status != WBA_OK) {
-            return status == WBA_NO_MEMORY
-                       ? WBA_REASON_OUT_OF_MEMORY
-                       : WBA_REASON_SIGNATURE_AGENT_UNPARSABLE;
-        }
-    }
-    return WBA_REASON_OK;
-}
-
-static bool
-accepts(const wba_env_t *env, const wba_fact_t *fact, unsigned directory)
-{
-    const wba_directory_t *d = &env->directories[directory];
-
-    if (fact->agent_url.data == NULL ? d->agent.data != NULL
-                                     : !wba_str_eq(d->agent, fact->agent_url))
-    {
-        return false;
-    }
-    return wba_profile_tag(&d->profile, fact->input.tag) != NULL;
-}
-
-bool
-wba_verify_accepts(const wba_verify_t *v, unsigned directory)
-{
-    return v->asked && directory < v->env->ndirectories
-           && accepts(v->env, v->facts.signatures[v->current], directory);
-}
-
-/* Why a signature whose keyid nobody knows is not verified: OK when there is
- * at least one directory that could be asked. */
-static wba_reason_t
-nobody_to_ask(const wba_verify_t *v, const wba_fact_t *fact)
-{
-    unsigned i;
-
-    for (i = 0; i < v->env->ndirectories; i++) {
-        if (accepts(v->env, fact, i)) {
-            return WBA_REASON_OK;
-        }
-    }
-    return fact->agent_url.data != NULL ? WBA_REASON_AGENT_NOT_ALLOWED
-                                        : WBA_REASON_SIGNATURE_AGENT_ABSENT;
-}
-
-/* A signature that should have named its agent and did not, and whose key
- * nobody holds, lacks its agent rather than its key. */
-static bool
-wants_agent(const wba_verify_t *v, const wba_fact_t *fact)
-{
-    unsigned i;
-
-    for (i = 0; i < v->env->ndirectories; i++) {
-        const wba_profile_t *p = &v->env->directories[i].profile;
-
-        if (wba_profile_tag(p, fact->input.tag) != NULL && !p->names_agent) {
-            return false;
-        }
-    }
-    return fact->agent_url.data == NULL;
-}
-
-void
-wba_verify_offer(wba_verify_t *v, const wba_keyring_match_t *match)
-{
-    const wba_profile_t *p;
-    unsigned by;
-
-    if (v->ncandidates == WBA_MAX_CANDIDATES
-        || !wba_verify_accepts(v, match->directory))
-    {
-        return;
-    }
-    p = &v->env->directories[match->directory].profile;
-    by = (match->by_kid ? WBA_KEYID_KID : 0)
-         | (match->by_thumbprint ? WBA_KEYID_THUMBPRINT : 0);
-    if (p->keyid & by) {
-        v->candidates[v->ncandidates++] = *match;
-    }
-}
-
-void
-wba_verify_keys(wba_verify_t *v, wba_reason_t why)
-{
-    wba_fact_t *fact;
-    wba_reason_t reason;
-
-    if (!v->asked) {
-        return;
-    }
-    fact = v->facts.signatures[v->current];
-    v->asked = false;
-    if (v->ncandidates) {
-        return;
-    }
-    if (!v->key.refetch) {
-        reason = nobody_to_ask(v, fact);
-        if (reason == WBA_REASON_OK) {
-            v->key.refetch = true;
-            v->asked = true;
-            return;
-        }
-        fact->aside = reason;
-        return;
-    }
-    if (why == WBA_REASON_KEY_UNKNOWN && wants_agent(v, fact)) {
-        why = WBA_REASON_SIGNATURE_AGENT_ABSENT;
-    }
-    fact->aside = why;
-}
 
 static wba_reason_t
 choose_alg(const wba_siginput_t *in, const wba_key_t *key,
@@ -387,7 +256,7 @@ try_keys(wba_verify_t *v, wba_fact_t *fact, int64_t now)
     for (i = 0; i < v->ncandidates; i++) {
         const wba_key_t *key = &v->candidates[i].key;
         const wba_directory_t *d =
-            &v->env->directories[v->candidates[i].directory];
+            wba_verify_directory(v, v->candidates[i].directory);
 
         reason = wba_judge_directory(fact, d, key->nbf, key->exp, v->policy,
                                      now);
@@ -429,7 +298,7 @@ advance(wba_verify_t *v, wba_fact_t *fact, int64_t now)
         return true;
     }
     if (fact->stage < WBA_STAGE_ATTRIBUTED) {
-        fact->reason = attribute(v, fact);
+        fact->reason = wba_verify_attribute(v, fact);
         if (fact->reason != WBA_REASON_OK) {
             return true;
         }
@@ -439,10 +308,7 @@ advance(wba_verify_t *v, wba_fact_t *fact, int64_t now)
         try_keys(v, fact, now);
         return true;
     }
-    v->key.keyid = fact->input.keyid;
-    v->key.agent_url = fact->agent_url;
-    v->key.refetch = false;
-    v->asked = true;
+    wba_verify_ask(v, fact);
     return false;
 }
 

@@ -19,15 +19,27 @@
 #ifndef WBA_VERIFY_H
 #define WBA_VERIFY_H
 
+#include "agent_pattern.h"
 #include "digest.h"
 #include "judge.h"
 #include "keyring.h"
+
+/* Keys by Signature-Agent, for agents that no directory stands for. */
+typedef struct {
+    wba_directory_t directory; /* what a signature must satisfy, and the name
+                                  under which it is reported */
+    bool any;                  /* every agent may be looked up */
+    const wba_agent_pattern_t *allow; /* else those that match one */
+    size_t nallow;
+    bool any_port; /* else port 443 only */
+} wba_discovery_t;
 
 /* What does not change from request to request. */
 typedef struct {
     const wba_directory_t *directories;
     size_t ndirectories;
-    const wba_tag_t *tags; /* wba_served_tags of them */
+    const wba_discovery_t *discovery; /* NULL: off */
+    const wba_tag_t *tags; /* wba_served_tags of them and of discovery */
     size_t ntags;
 
     /* A cheap look whether a nonce is known as used: false when in doubt. */
@@ -43,13 +55,20 @@ typedef enum {
 } wba_need_t;
 
 /* Keys are wanted: offer each match of the keyring whose directory
- * wba_verify_accepts, then call wba_verify_keys. */
+ * wba_verify_accepts, or, where discover is set, of the key set fetched from
+ * agent_url, then call wba_verify_keys. */
 typedef struct {
     wba_str_t keyid;
     wba_str_t agent_url; /* resolved; data NULL: no Signature-Agent */
+    bool discover; /* no configured directory stands for agent_url, and it may
+                      be looked up: offer with directory WBA_DISCOVERED */
     bool refetch; /* nobody has it: directories that were never loaded may be
                      waited for, others refetched where that is due */
 } wba_need_key_t;
+
+/* wba_keyring_match_t's directory for a key that was fetched from the very URL
+ * that v->key.agent_url names. */
+#define WBA_DISCOVERED ((unsigned) -1)
 
 typedef struct {
     const wba_env_t *env;
@@ -58,6 +77,7 @@ typedef struct {
     const wba_policy_t *policy;
     wba_facts_t facts;
     wba_str_t scheme;
+    unsigned lenient; /* what anybody tolerates: mask of WBA_LENIENT_* */
 
     size_t current; /* the signature being worked on */
     bool asked;     /* WBA_NEED_KEY is out */
@@ -90,12 +110,14 @@ wba_need_t wba_verify_step(wba_verify_t *v, int64_t now);
 bool wba_verify_accepts(const wba_verify_t *v, unsigned directory);
 
 /* At WBA_NEED_KEY: offers a key.  Its views must live until the next
- * wba_verify_step returns.  Beyond WBA_MAX_CANDIDATES, and from a directory
- * that is not accepted, it is ignored. */
+ * wba_verify_step returns.  From a directory that is not accepted it is
+ * ignored, and so is WBA_DISCOVERED unless v->key.discover.  Of more than
+ * WBA_MAX_CANDIDATES the first count, those by thumbprint before others. */
 void wba_verify_offer(wba_verify_t *v, const wba_keyring_match_t *match);
 
 /* At WBA_NEED_KEY: all keys have been offered.  why counts when there was
- * none: WBA_REASON_KEY_UNKNOWN, _DIRECTORY_UNAVAILABLE, _TOO_MANY_WAITING. */
+ * none: WBA_REASON_KEY_UNKNOWN, _DIRECTORY_UNAVAILABLE, _DISCOVERY_LIMIT,
+ * _TOO_MANY_WAITING. */
 void wba_verify_keys(wba_verify_t *v, wba_reason_t why);
 
 /* At WBA_NEED_DIGEST: the whole body was fed to v->digest; complete false: it

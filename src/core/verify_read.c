@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* wba_verify_init: from the signature fields to one fact for each signature
  * whose tag is served. */
-#include "verify.h"
+#include "verify_private.h"
 
 static const wba_tag_t *
 served_tag(const wba_env_t *env, wba_str_t tag)
@@ -229,21 +229,40 @@ read_values(wba_verify_t *v)
     return WBA_REASON_OK;
 }
 
+/* What any directory tolerates is read; who it is that does is asked once the
+ * agent is known. */
+static unsigned
+leniencies(const wba_env_t *env)
+{
+    unsigned lenient = 0;
+    size_t i;
+
+    for (i = 0; i < env->ndirectories; i++) {
+        lenient |= env->directories[i].lenient;
+    }
+    return env->discovery != NULL ? lenient | env->discovery->directory.lenient
+                                  : lenient;
+}
+
 /* A stranger's signature in front of a served one hides nothing. */
 static void
 read_claims(wba_verify_t *v)
 {
     wba_facts_t *facts = &v->facts;
+    wba_status_t status;
     wba_str_t agent;
 
     if (facts->count && facts->signatures[0]->input.tag.data != NULL) {
         facts->claimed_tag = facts->signatures[0]->input.tag;
         facts->claimed_keyid = facts->signatures[0]->input.keyid;
     }
-    if (wba_message_field(v->message, WBA_STR("signature-agent"), v->mem,
-                          &agent) == WBA_OK)
-    {
+    status = wba_message_field(v->message, WBA_STR("signature-agent"), v->mem,
+                               &agent);
+    if (status == WBA_OK) {
         facts->claimed_agent = agent;
+    }
+    if (status != WBA_NOT_FOUND) {
+        v->lenient = leniencies(v->env);
     }
 }
 

@@ -224,7 +224,6 @@ job_new(wba_fetch_t *fetch, const wba_fetch_request_t *request)
     }
     job->fetch = fetch;
     job->max_body = request->max_body ? request->max_body : WBA_FETCH_BODY;
-    job->identity = request->identity;
     job->allow_address = request->allow_address;
     job->easy = curl_easy_init();
     if (job->easy == NULL || wba_fetch_setup(job, request) != CURLE_OK

@@ -110,8 +110,9 @@ typedef struct {
     bool (*allow_address)(void *ctx, const struct sockaddr *address);
 
     bool fresh_connection; /* shares no connection, before or after */
-    bool identity;   /* no content coding, so that the body is what a
-                        Content-Digest was computed over */
+    bool identity;   /* ask for no content coding, so that the body is what a
+                        Content-Digest was computed over; one that comes all
+                        the same is taken off, see decoded below */
     bool allow_http; /* tests only: http: as well */
 } wba_fetch_request_t;
 
@@ -123,6 +124,7 @@ typedef struct {
     wba_str_t body;   /* empty unless OK.  Where the server said no length
                          and just ended the connection, it may be cut short:
                          what is a JSON object then is a whole one. */
+    bool decoded;     /* a content coding was taken off the body */
     wba_str_t content_type; /* of the header, untouched; or absent */
     wba_str_t headers;      /* see wba_fetch_header_next() */
     uint64_t elapsed_ms;

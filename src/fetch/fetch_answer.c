@@ -148,17 +148,21 @@ wba_fetch_header_next(const wba_fetch_result_t *result, size_t *at,
                       wba_str_t *name, wba_str_t *value)
 {
     const uint8_t *line, *end, *colon;
+    size_t left;
 
     while (*at < result->headers.len) {
         line = result->headers.data + *at;
-        end = memchr(line, '\n', result->headers.len - *at);
-        *at += (size_t) (end - line) + 1;
-        colon = memchr(line, ':', (size_t) (end - line));
+        left = result->headers.len - *at;
+        end = memchr(line, '\n', left);
+        left = end != NULL ? (size_t) (end - line) : left;
+        *at += left + (end != NULL);
+        colon = memchr(line, ':', left);
         if (colon == NULL) {
             continue;
         }
         *name = wba_str_trim(wba_str(line, (size_t) (colon - line)));
-        *value = wba_str_trim(wba_str(colon + 1, (size_t) (end - colon) - 1));
+        left -= (size_t) (colon - line) + 1;
+        *value = wba_str_trim(wba_str(colon + 1, left));
         return true;
     }
     return false;
@@ -178,33 +182,46 @@ wba_fetch_header(const wba_fetch_result_t *result, const char *name)
     return WBA_STR_NONE;
 }
 
+static bool
+is_gzip(wba_str_t coding)
+{
+    return wba_str_eq_nocase(coding, WBA_STR("gzip"))
+           || wba_str_eq_nocase(coding, WBA_STR("x-gzip"))
+           || wba_str_eq_nocase(coding, WBA_STR("deflate"));
+}
+
 /* libcurl undoes whatever coding it is sent, in layers, and zstd or brotli may
- * want 128 MB to do it.  Only what was asked for is taken, and only once. */
+ * want 128 MB to do it.  Only what is asked for is taken, and only once; it is
+ * taken where nothing was asked for, too, as some servers send nothing else.
+ * A transfer coding could do the same harm. */
 static bool
 coding_acceptable(wba_fetch_job_t *job)
 {
     wba_str_t name, value;
-    size_t at = 0;
+    const char *bad = NULL;
     int codings = 0;
+    size_t at = 0;
 
     job->result.headers = wba_str(job->headers.data, job->headers.len);
     while (wba_fetch_header_next(&job->result, &at, &name, &value)) {
-        if (!wba_str_eq_nocase(name, WBA_STR("content-encoding"))
-            || value.len == 0 || wba_str_eq_nocase(value, WBA_STR("identity")))
-        {
+        if (value.len == 0 || wba_str_eq_nocase(value, WBA_STR("identity"))) {
             continue;
         }
-        if (job->identity || ++codings > 1
-            || (!wba_str_eq_nocase(value, WBA_STR("gzip"))
-                && !wba_str_eq_nocase(value, WBA_STR("x-gzip"))
-                && !wba_str_eq_nocase(value, WBA_STR("deflate"))))
+        if (wba_str_eq_nocase(name, WBA_STR("content-encoding"))
+            && (++codings > 1 || !is_gzip(value)))
         {
-            wba_fetch_doom(job, WBA_FETCH_PROTOCOL,
-                 "the answer has a content coding that was not asked for");
-            return false;
+            bad = "the answer has a content coding that was not asked for";
+        } else if (wba_str_eq_nocase(name, WBA_STR("transfer-encoding"))
+                   && !wba_str_eq_nocase(value, WBA_STR("chunked")))
+        {
+            bad = "the answer has a transfer coding that was not asked for";
         }
     }
-    return true;
+    job->result.decoded = codings != 0;
+    if (bad != NULL) {
+        wba_fetch_doom(job, WBA_FETCH_PROTOCOL, bad);
+    }
+    return bad == NULL;
 }
 
 static bool
@@ -241,10 +258,12 @@ wba_fetch_on_header(char *data, size_t size, size_t count, void *arg)
         ok = true; /* a trailer */
     } else if (line.len == 0) {
         job->head_end = !job->interim;
+        job->begun = false;
         ok = job->interim || coding_acceptable(job);
-    } else if (line.len >= 5 && memcmp(line.data, "HTTP/", 5) == 0) {
+    } else if (!job->begun) {
         space = memchr(line.data, ' ', line.len - 1);
         job->interim = space != NULL && space[1] == '1';
+        job->begun = true;
         job->headers.len = 0;
     } else {
         ok = header_line(job, line);

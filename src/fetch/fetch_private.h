@@ -42,7 +42,7 @@ struct wba_fetch_job_s {
     size_t max_body;
     wba_fetch_bytes_t headers; /* lines without CRLF, each ended by LF */
     wba_fetch_bytes_t body;
-    bool identity;
+    bool begun;    /* inside a header: its status line has come */
     bool interim;  /* inside the header of a 1xx answer */
     bool head_end; /* the final answer's header is complete */
     bool refused;  /* allow_address said no at least once */

@@ -141,11 +141,12 @@ set_request(CURL *easy, wba_fetch_job_t *job,
     CURLcode code = add_lines(job, request);
 
     SET(CURLOPT_URL, request->url);
+    SET(CURLOPT_PATH_AS_IS, 1L);
     SET(CURLOPT_TIMEOUT_MS, timeout);
+    /* The line of ours, if there is one, is sent in place of libcurl's; what
+     * comes is decoded either way. */
     SET(CURLOPT_HTTPHEADER, job->lines);
-    if (!request->identity) {
-        SET(CURLOPT_ACCEPT_ENCODING, "gzip");
-    }
+    SET(CURLOPT_ACCEPT_ENCODING, "gzip");
     if (fresh) {
         SET(CURLOPT_FRESH_CONNECT, 1L);
         SET(CURLOPT_FORBID_REUSE, 1L);

@@ -8,6 +8,7 @@
 static void ngx_http_wba_cleanup(void *data);
 static void ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
     ngx_http_web_bot_auth_loc_conf_t *lcf);
+static void ngx_http_wba_note_use(ngx_http_web_bot_auth_ctx_t *ctx);
 static ngx_int_t ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx);
 static ngx_int_t ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
     ngx_http_web_bot_auth_loc_conf_t *lcf);
@@ -54,8 +55,21 @@ ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
 
     wba_judge(&ctx->verify.facts, &lcf->policy, ngx_time(), &ctx->verdict);
     ctx->judged = 1;
+    ngx_http_wba_note_use(ctx);
 
     return ngx_http_wba_answer(ctx, lcf);
+}
+
+/* Discovered directories that agents verify by are kept fresh. */
+static void
+ngx_http_wba_note_use(ngx_http_web_bot_auth_ctx_t *ctx)
+{
+    const wba_fact_t          *fact = ctx->verdict.signature;
+    ngx_http_wba_discovery_t  *discovery = ctx->main->discovery;
+
+    if (fact && discovery && fact->directory == &discovery->core.directory) {
+        ngx_http_wba_discovery_used(ctx->main, fact->agent_url);
+    }
 }
 
 /* Facts belong to the request: internal redirects clear r->ctx, so the

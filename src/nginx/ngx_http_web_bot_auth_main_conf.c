@@ -69,6 +69,7 @@ ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
     mcf->wait = NGX_CONF_UNSET_MSEC;
     mcf->wait_max = NGX_CONF_UNSET_UINT;
     mcf->test_keys = NGX_CONF_UNSET;
+    mcf->private_addresses = NGX_CONF_UNSET;
     mcf->nonce_store = NGX_CONF_UNSET;
     ngx_queue_init(&mcf->parked);
 
@@ -89,6 +90,7 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_msec_value(mcf->wait, 2000);
     ngx_conf_init_uint_value(mcf->wait_max, 1024);
     ngx_conf_init_value(mcf->test_keys, 0);
+    ngx_conf_init_value(mcf->private_addresses, 0);
     ngx_conf_init_value(mcf->nonce_store, 1);
 
     if (mcf->test_keys) {
@@ -97,15 +99,23 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
                            "with the keys published in RFC 9421");
     }
 
-    if (mcf->enabled && mcf->directories.nelts == 0) {
+    if (mcf->discovery && mcf->private_addresses) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "web_bot_auth_private_addresses is on: whoever "
+                           "sends a request can make this server fetch from "
+                           "your own network; for laboratories only");
+    }
+
+    if (mcf->enabled && mcf->directories.nelts == 0 && !mcf->discovery) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"web_bot_auth\" is used, but there is no "
                       "\"web_bot_auth_directory NAME { url ...; profile ...; "
-                      "}\" whose keys could verify anything, in %s:%ui",
+                      "}\" and no \"web_bot_auth_discovery { ... }\" whose "
+                      "keys could verify anything, in %s:%ui",
                       mcf->enabled_file, mcf->enabled_line);
         return NGX_CONF_ERROR;
     }
-    if (mcf->directories.nelts == 0) {
+    if (mcf->directories.nelts == 0 && !mcf->discovery) {
         return NGX_CONF_OK;
     }
 

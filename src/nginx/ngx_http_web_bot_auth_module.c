@@ -69,6 +69,27 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("web_bot_auth_discovery"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_NOARGS,
+      ngx_http_web_bot_auth_discovery,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("web_bot_auth_private_addresses"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_http_web_bot_auth_main_conf_t, private_addresses),
+      NULL },
+
+    { ngx_string("web_bot_auth_state_path"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_web_bot_auth_state_path,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("web_bot_auth_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_http_web_bot_auth_zone,

@@ -14,6 +14,8 @@
 
 #include <pthread.h>
 
+#include "agent_pattern.h"
+#include "directory.h"
 #include "fetch.h"
 #include "jwks.h"
 #include "uri.h"
@@ -28,33 +30,46 @@
 /* Configured directories: each https one takes a slot of the zone, and a
  * reload may hold slots of the configuration before. */
 #define NGX_HTTP_WBA_MAX_DIRECTORIES 128
+#define NGX_HTTP_WBA_SLOTS 256
 
-/* Seconds that a key set lives before it is fetched again, where it lies
- * between the directory's refresh MIN and MAX. */
-#define NGX_HTTP_WBA_LIFETIME 3600
+/* Discovered directories: their slots follow, as many as a thirty-second part
+ * of the zone holds, within these. */
+#define NGX_HTTP_WBA_FOUND_MIN 32
+#define NGX_HTTP_WBA_FOUND_MAX 1024
+
+/* Bytes of a discovered URL, its NUL included.  Agents in the field send 30 to
+ * 80; what is longer is not looked up. */
+#define NGX_HTTP_WBA_FOUND_URL 512
+
+/* The name under which discovered directories are reported. */
+#define NGX_HTTP_WBA_DISCOVERY "discovery"
 
 /* Milliseconds: how often a worker with parked requests looks whether another
  * worker's fetch has ended. */
 #define NGX_HTTP_WBA_POLL 20
 
-/* Milliseconds: first and longest pause after a failed fetch. */
-#define NGX_HTTP_WBA_RETRY_MIN 1000
-#define NGX_HTTP_WBA_RETRY_MAX 300000
-
 /* ---- zone: shared by all workers, carved once */
 
-/* The state of one https directory.  Times are ngx_current_msec's. */
+/* The state of one https directory.  Times are ngx_current_msec's.  Strings,
+ * and what is marked so, are written and read under the zone's lock. */
 typedef struct {
-    u_char name[64]; /* empty: free */
-    uint64_t hash; /* of the directory whose slot it is */
+    u_char name[64];      /* of a configured one; else empty */
+    u_char url[NGX_HTTP_WBA_FOUND_URL]; /* of a discovered one; else empty */
+    ngx_atomic_t hash;    /* of where its keys come from and how they are read;
+                             0: free */
+    ngx_atomic_t version; /* of its set; grows with every change */
     ngx_atomic_t lease;   /* until when some worker may fetch; 0: nobody */
     ngx_atomic_t loaded;  /* a set is there */
-    ngx_atomic_t fetched; /* when the last fetch ended well */
-    ngx_atomic_t due;     /* when to fetch next */
-    ngx_atomic_t failures;
-    ngx_atomic_t fetches; /* started, ever */
-    size_t set_offset[2]; /* into each half of the arena */
-    size_t set_size[2];
+    ngx_atomic_t fetched; /* when the set was last seen to be right */
+    ngx_atomic_t lifetime; /* milliseconds from then on that it is fresh */
+    ngx_atomic_t due;      /* when to fetch next */
+    ngx_atomic_t used;     /* when an agent of it last verified, roughly */
+    ngx_atomic_t failures; /* in a row */
+    ngx_atomic_t fetches;  /* started, ever */
+    size_t set_offset[2];  /* locked; into each half of the arena */
+    size_t set_size[2];    /* locked */
+    u_char etag[WBA_MAX_VALIDATOR];
+    u_char last_modified[WBA_MAX_VALIDATOR];
     u_char error[160]; /* of the last failure; empty: none */
 } ngx_http_wba_slot_t;
 
@@ -65,51 +80,105 @@ typedef struct {
 
 typedef struct {
     uint32_t version;
-    uint32_t layout;  /* size of this record: another build is another zone */
-    uint32_t nslots;
+    uint32_t layout;   /* size of this record: another build is another zone */
+    uint32_t nslots;   /* of configured directories, then nfound more */
+    uint32_t nfound;
     size_t arena;      /* offset of the arena's first half */
     size_t arena_size; /* of one half */
     size_t replay;     /* offset of the nonce region */
     size_t replay_size;
-    pthread_mutex_t lock; /* of arena and slots' sets; robust */
+    pthread_mutex_t lock; /* of arena, slots' identities and sets; robust */
     ngx_atomic_t half;       /* the half that is published: 0 or 1 */
-    ngx_atomic_t generation; /* of the key sets, odd while none is consistent */
+    ngx_atomic_t generation; /* grows with every change of a slot's version */
     ngx_atomic_t events;     /* fetches ended, well or not */
+    ngx_msec_t allowance;    /* locked; new agents, in 1/60000ths of one */
+    ngx_msec_t allowance_at; /* locked; when it was last topped up */
     ngx_http_wba_counters_t counters[NGX_HTTP_WBA_WORKERS];
-    ngx_http_wba_slot_t slots[1]; /* nslots of them */
+    ngx_http_wba_slot_t slots[1]; /* nslots and nfound of them */
 } ngx_http_wba_zone_t;
 
 /* ---- configuration */
 
+typedef struct ngx_http_web_bot_auth_main_conf_s
+    ngx_http_web_bot_auth_main_conf_t;
+
+/* What bounds fetching from one place, and reading what came. */
 typedef struct {
-    wba_directory_t *core; /* in main->core_directories, at the same index */
-    ngx_str_t name;
-    ngx_str_t url;
-    ngx_str_t path;    /* of a file: source; empty for https */
     time_t refresh_min;
     time_t refresh_max;
     time_t stale; /* seconds beyond its lifetime that a set stays in use */
     ngx_msec_t timeout;
     size_t max_size;
     ngx_uint_t max_keys;
-    ngx_uint_t well_known; /* unsigned  well_known:1; */
-    uint64_t hash;         /* of all that the key set depends on */
+    unsigned proof_required:1;
+    unsigned redirect_www:1;
+} ngx_http_wba_bounds_t;
+
+/* Where keys are fetched from, as this process sees it: a configured https
+ * directory, or one that was discovered. */
+typedef struct {
+    ngx_http_web_bot_auth_main_conf_t *mcf;
+    const ngx_http_wba_bounds_t *bounds;
+    const wba_directory_t *core;
+    ngx_str_t name;
+    ngx_str_t url; /* ends in NUL */
+    uint64_t hash; /* of all that the key set depends on */
+    unsigned well_known:1;
+    unsigned found:1;   /* discovered */
+    unsigned unsaved:1; /* its state could not be kept, and that was said */
+    ngx_http_wba_slot_t *slot; /* NULL for a file: source */
+    uint64_t version;          /* of the set that this process has indexed */
+
+    ngx_event_t timer; /* of configured ones */
+    wba_fetch_job_t *job;
+    uint64_t lease;
+    u_char *hop; /* the redirect that is being followed, or NULL */
+    u_char etag[WBA_MAX_VALIDATOR]; /* of the conditional request under way */
+    u_char last_modified[WBA_MAX_VALIDATOR];
+} ngx_http_wba_source_t;
+
+typedef struct {
+    wba_directory_t *core; /* in main->core_directories, at the same index */
+    ngx_str_t name;
+    ngx_str_t path; /* of a file: source; empty for https */
+    ngx_http_wba_bounds_t bounds;
+    ngx_http_wba_source_t source;
     wba_keyset_t file_set; /* of a file: source */
+    u_char *conf_file;
+    ngx_uint_t conf_line;
+} ngx_http_wba_directory_t;
+
+/* A discovered directory in this process. */
+typedef struct {
+    ngx_http_wba_source_t source;
+    wba_keyring_t *ring; /* NULL: nothing is loaded */
+    u_char url[NGX_HTTP_WBA_FOUND_URL];
+} ngx_http_wba_found_t;
+
+/* web_bot_auth_discovery */
+typedef struct {
+    wba_discovery_t core;
+    ngx_http_wba_bounds_t bounds;
+    ngx_array_t allow; /* of wba_agent_pattern_t */
+    ngx_uint_t max_directories;
+    ngx_uint_t new_per_minute;
+    ngx_uint_t concurrent;
     u_char *conf_file;
     ngx_uint_t conf_line;
 
     /* This process's. */
-    ngx_uint_t index;
-    ngx_http_wba_slot_t *slot; /* NULL for a file: source */
+    ngx_http_wba_found_t **found; /* by slot; NULL: not met yet */
+    ngx_uint_t nfound;
+    uint16_t *table; /* from a URL's hash to a slot's number and one */
+    ngx_uint_t table_mask;
     ngx_event_t timer;
-    wba_fetch_job_t *job;
-    uint64_t lease;
-} ngx_http_wba_directory_t;
+} ngx_http_wba_discovery_t;
 
 typedef struct ngx_http_wba_fetcher_s ngx_http_wba_fetcher_t;
 
-typedef struct {
+struct ngx_http_web_bot_auth_main_conf_s {
     ngx_array_t directories; /* of ngx_http_wba_directory_t * */
+    ngx_http_wba_discovery_t *discovery; /* NULL: off */
     wba_directory_t *core_directories;
     wba_tag_t tags[64];
     wba_env_t env;
@@ -124,6 +193,8 @@ typedef struct {
     ngx_str_t trusted_certificate;
     ngx_str_t trusted_pem; /* its content: workers need not read the file */
     ngx_flag_t test_keys;
+    ngx_flag_t private_addresses;
+    ngx_path_t *state_path;
     ngx_flag_t nonce_store;
     ngx_uint_t cold_accept;    /* unsigned  cold_accept:1; */
     ngx_uint_t enabled;        /* unsigned  enabled:1; some location is on */
@@ -142,7 +213,7 @@ typedef struct {
     ngx_event_t poll;
     uint64_t poll_events;
     ngx_log_t *log;
-} ngx_http_web_bot_auth_main_conf_t;
+};
 
 /* Where a rule stands, for the check that comes when all is read. */
 typedef struct {
@@ -260,12 +331,28 @@ char *ngx_http_web_bot_auth_trusted_certificate(ngx_conf_t *cf,
 char *ngx_http_web_bot_auth_expose_reason(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* directory.c */
-unsigned ngx_http_wba_algorithms(ngx_http_wba_directory_t *dir);
-char *ngx_http_web_bot_auth_load_directories(ngx_conf_t *cf,
-    ngx_http_web_bot_auth_main_conf_t *mcf);
+/* words.c */
 char *ngx_http_web_bot_auth_directory(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+char *ngx_http_web_bot_auth_discovery(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* directory.c */
+char *ngx_http_web_bot_auth_load_directories(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* What a key of this directory may be used with: a mask. */
+unsigned ngx_http_wba_algorithms(const wba_directory_t *directory);
+
+/* How the JWK Set of that directory is read. */
+wba_jwks_options_t ngx_http_wba_jwks_options(
+    ngx_http_web_bot_auth_main_conf_t *mcf,
+    const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory);
+
+/* A hash of a URL and of all that decides which keys come of it; never 0. */
+uint64_t ngx_http_wba_source_hash(ngx_http_web_bot_auth_main_conf_t *mcf,
+    const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory,
+    ngx_str_t *url);
 
 /* rules.c */
 char *ngx_http_web_bot_auth_rule(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -275,19 +362,56 @@ ngx_int_t ngx_http_web_bot_auth_check_rules(ngx_conf_t *cf);
 /* zone.c */
 ngx_int_t ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 size_t ngx_http_wba_zone_min_size(void);
+ngx_uint_t ngx_http_wba_zone_found(size_t zone_size);
 ngx_int_t ngx_http_wba_zone_commit(ngx_cycle_t *cycle);
+ngx_int_t ngx_http_wba_zone_lock(ngx_http_wba_zone_t *zone);
+void ngx_http_wba_zone_unlock(ngx_http_wba_zone_t *zone);
 
-/* Replaces the set of one directory (set.size 0: drops it) and publishes.
- * NGX_OK; NGX_DECLINED when the arena has no room; NGX_ERROR when the slot is
- * another directory's by now, or the lock failed. */
-ngx_int_t ngx_http_wba_zone_publish(ngx_http_wba_zone_t *zone,
-    ngx_http_wba_directory_t *directory, wba_keyset_t set);
+/* Under the lock: the set of a slot, a view into the arena; size 0: none. */
+wba_keyset_t ngx_http_wba_zone_set(ngx_http_wba_zone_t *zone,
+    const ngx_http_wba_slot_t *slot);
 
-/* A copy of the published half (malloc'ed into *copy, for free()), the sets in
- * it by index into directories (empty where none is loaded), and the
- * generation it is of.  NGX_ERROR: no memory. */
-ngx_int_t ngx_http_wba_zone_snapshot(ngx_http_web_bot_auth_main_conf_t *mcf,
-    u_char **copy, wba_keyset_t *sets, uint64_t *generation);
+/* slots.c: what happens to one slot.  Each takes the lock. */
+
+/* What is known of a set beside its keys.  Times are ngx_current_msec's. */
+typedef struct {
+    const char *etag; /* "" or NULL: none */
+    const char *last_modified;
+    ngx_msec_t fetched;
+    ngx_msec_t lifetime;
+    ngx_msec_t due;
+} ngx_http_wba_record_t;
+
+/* Takes the lease of source's slot, and with it the validators of the set that
+ * it holds, into source.  NGX_OK; NGX_AGAIN: another worker has it;
+ * NGX_BUSY: as many discovered directories are fetched as may be;
+ * NGX_DECLINED: the slot is somebody else's by now. */
+ngx_int_t ngx_http_wba_slot_lease(ngx_http_wba_source_t *source,
+    ngx_msec_t until);
+void ngx_http_wba_slot_release(ngx_http_wba_source_t *source);
+
+/* Publishes a set under the lease.  NGX_OK; NGX_DECLINED when the arena has no
+ * room; NGX_ERROR when the lease is not ours any more. */
+ngx_int_t ngx_http_wba_slot_publish(ngx_http_wba_source_t *source,
+    wba_keyset_t set, const ngx_http_wba_record_t *record);
+
+/* The set is still right; else as above. */
+ngx_int_t ngx_http_wba_slot_freshen(ngx_http_wba_source_t *source,
+    const ngx_http_wba_record_t *record);
+
+/* Notes a failure, and when to try again.  Returns how many came before. */
+ngx_uint_t ngx_http_wba_slot_failed(ngx_http_wba_source_t *source,
+    ngx_msec_t due, const char *why);
+
+/* Gives up the keys of the slot.  NGX_OK, NGX_DECLINED (there were none). */
+ngx_int_t ngx_http_wba_slot_drop(ngx_http_wba_source_t *source);
+
+/* A slot for a discovered URL: the one that it has, a free one, or that of one
+ * that has not been used for long.  NULL with NGX_BUSY: a bound of
+ * web_bot_auth_discovery is reached; NULL with NGX_ERROR. */
+ngx_http_wba_slot_t *ngx_http_wba_slot_for_url(
+    ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *url, uint64_t hash,
+    ngx_int_t *rc);
 
 /* keys.c */
 ngx_int_t ngx_http_wba_keys_init_worker(ngx_cycle_t *cycle,
@@ -298,6 +422,70 @@ void ngx_http_wba_keys_exit_worker(ngx_http_web_bot_auth_main_conf_t *mcf);
  * the request should be parked. */
 ngx_int_t ngx_http_wba_keys_answer(ngx_http_web_bot_auth_ctx_t *ctx,
     ngx_uint_t may_wait);
+
+/* This process's index has what the zone has.  NGX_ERROR: no memory; the old
+ * index stays. */
+ngx_int_t ngx_http_wba_keys_sync(ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* Offers what keyring has for the keyid asked for, as found at WBA_DISCOVERED.
+ */
+void ngx_http_wba_keys_offer_found(wba_verify_t *v,
+    const wba_keyring_t *ring);
+
+/* discovery.c */
+ngx_int_t ngx_http_wba_discovery_init_worker(ngx_cycle_t *cycle,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+void ngx_http_wba_discovery_exit_worker(
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* Brings what this process knows of slot number i up to date; the zone is
+ * locked. */
+ngx_int_t ngx_http_wba_discovery_sync(ngx_http_web_bot_auth_main_conf_t *mcf,
+    ngx_uint_t i);
+void ngx_http_wba_discovery_index(ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* As ngx_http_wba_keys_answer, where v->key.discover. */
+ngx_int_t ngx_http_wba_discovery_answer(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_uint_t may_wait);
+
+/* An agent of that URL has verified: its directory is in use. */
+void ngx_http_wba_discovery_used(ngx_http_web_bot_auth_main_conf_t *mcf,
+    wba_str_t url);
+
+/* refresh.c: one source's fetches. */
+
+/* Begins a fetch.  NGX_OK: under way, here or in another worker; NGX_BUSY: a
+ * bound of discovery is reached; NGX_DECLINED: it could not be begun. */
+ngx_int_t ngx_http_wba_refresh(ngx_http_wba_source_t *source);
+
+/* What may be expected of a source for whom keys, or better keys, are wanted.
+ * NGX_OK: a fetch is under way; NGX_BUSY; NGX_DECLINED: what it has is the
+ * best to be had now; NGX_ERROR: it has nothing, and cannot get it now. */
+ngx_int_t ngx_http_wba_refresh_want(ngx_http_wba_source_t *source);
+
+/* Gives up a set that has been in use for too long after its lifetime. */
+void ngx_http_wba_refresh_expire(ngx_http_wba_source_t *source);
+
+/* Whether another worker, or this one, is fetching. */
+ngx_uint_t ngx_http_wba_refresh_leased(const ngx_http_wba_slot_t *slot);
+
+void ngx_http_wba_refresh_start(ngx_http_wba_source_t *source,
+    ngx_log_t *log);
+void ngx_http_wba_refresh_stop(ngx_http_wba_source_t *source);
+
+/* state.c: web_bot_auth_state_path */
+char *ngx_http_web_bot_auth_state_path(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Keeps set, or, where it is NULL, the one that the slot holds.  Only of
+ * configured directories. */
+void ngx_http_wba_state_save(ngx_http_wba_source_t *source,
+    const wba_keyset_t *set, const ngx_http_wba_record_t *record);
+
+/* Reads what was kept of each directory that has nothing loaded; in the
+ * master, when the configuration is in force. */
+void ngx_http_wba_state_load(ngx_http_web_bot_auth_main_conf_t *mcf,
+    ngx_log_t *log);
 
 /* wait.c */
 ngx_int_t ngx_http_wba_park(ngx_http_web_bot_auth_ctx_t *ctx);

@@ -140,7 +140,8 @@ ngx_http_wba_directory_exists(ngx_http_web_bot_auth_main_conf_t *mcf,
             return 1;
         }
     }
-    return 0;
+    return mcf->discovery
+           && wba_str_eq(mcf->discovery->core.directory.name, name);
 }
 
 /* A rule that can never match is a mistake, and one of them may be the deny

@@ -135,27 +135,41 @@ ngx_http_wba_resume(ngx_http_request_t *r)
     ngx_http_core_run_phases(r);
 }
 
+/* Whether a lease has run out with its worker.  It is taken away, so that it
+ * is found once. */
+static ngx_uint_t
+ngx_http_wba_lease_lost(ngx_http_wba_zone_t *zone)
+{
+    ngx_uint_t            i, lost = 0;
+    ngx_atomic_uint_t     lease;
+    ngx_http_wba_slot_t  *slot;
+
+    for (i = 0; i < zone->nslots + zone->nfound; i++) {
+        slot = &zone->slots[i];
+        lease = slot->lease;
+        if (lease && (ngx_msec_int_t) (lease - ngx_current_msec) <= 0) {
+            lost |= ngx_atomic_cmp_set(&slot->lease, lease, 0);
+        }
+    }
+    return lost;
+}
+
 /* Wakes everybody when a fetch has ended anywhere, or when the lease of one
- * that is waited for has run out with its worker. */
+ * that may be waited for has run out. */
 static void
 ngx_http_wba_poll(ngx_event_t *ev)
 {
-    ngx_uint_t                          i, wake;
-    ngx_http_wba_directory_t          **dirs;
+    ngx_uint_t                          wake;
+    ngx_http_wba_zone_t                *zone;
     ngx_http_web_bot_auth_main_conf_t  *mcf = ev->data;
 
-    if (mcf->zone == NULL) {
+    zone = mcf->zone;
+    if (zone == NULL) {
         return;
     }
 
-    wake = mcf->zone->events != mcf->poll_events;
-    mcf->poll_events = mcf->zone->events;
-
-    dirs = mcf->directories.elts;
-    for (i = 0; !wake && i < mcf->directories.nelts; i++) {
-        wake = dirs[i]->slot && dirs[i]->slot->lease
-               && dirs[i]->slot->lease <= ngx_current_msec;
-    }
+    wake = zone->events != mcf->poll_events || ngx_http_wba_lease_lost(zone);
+    mcf->poll_events = zone->events;
 
     if (wake) {
         ngx_http_wba_wake_all(mcf);

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The shared memory: carved once into header, counters, directory slots, the
- * key arena's two halves and the nonce region.  Key sets are written into the
- * half that is not published and published by one number; readers copy and
- * look at the generation again, so they take no lock.
+ * key arena's two halves and the nonce region.  What happens to a slot is in
+ * slots.c.
  */
 #include "ngx_http_web_bot_auth_module.h"
 
-#define NGX_HTTP_WBA_ZONE_VERSION  1
-#define NGX_HTTP_WBA_SLOTS         256
+#define NGX_HTTP_WBA_ZONE_VERSION  2
 
 /* Of what is left behind the slots, a quarter is for keys (two halves). */
 #define NGX_HTTP_WBA_ARENA_SHARE   8
 
+/* Of the zone, the part that is for the slots of discovered directories. */
+#define NGX_HTTP_WBA_FOUND_SHARE   32
+
 static size_t
-ngx_http_wba_zone_header_size(void)
+ngx_http_wba_zone_header_size(ngx_uint_t nfound)
 {
     return ngx_align(sizeof(ngx_http_wba_zone_t)
-                     + (NGX_HTTP_WBA_SLOTS - 1) * sizeof(ngx_http_wba_slot_t),
+                     + (NGX_HTTP_WBA_SLOTS + nfound - 1)
+                       * sizeof(ngx_http_wba_slot_t),
                      64);
 }
 
@@ -26,8 +28,19 @@ ngx_http_wba_zone_min_size(void)
 {
     /* Header, 64 KB of keys twice, a nonce table worth having, and what the
      * slab's own pages take. */
-    return ngx_align(ngx_http_wba_zone_header_size() + 512 * 1024,
-                     ngx_pagesize);
+    return ngx_align(ngx_http_wba_zone_header_size(NGX_HTTP_WBA_FOUND_MIN)
+                     + 512 * 1024, ngx_pagesize);
+}
+
+/* How many discovered directories a zone of that size holds. */
+ngx_uint_t
+ngx_http_wba_zone_found(size_t zone_size)
+{
+    ngx_uint_t  n;
+
+    n = zone_size / NGX_HTTP_WBA_FOUND_SHARE / sizeof(ngx_http_wba_slot_t);
+    n = ngx_max(n, NGX_HTTP_WBA_FOUND_MIN);
+    return ngx_min(n, NGX_HTTP_WBA_FOUND_MAX);
 }
 
 static ngx_int_t
@@ -52,8 +65,8 @@ ngx_http_wba_lock_create(ngx_http_wba_zone_t *zone)
 
 /* The lock outlives its holder.  One that died may have published without
  * counting: the generation moves on, and everybody looks again. */
-static ngx_int_t
-ngx_http_wba_lock(ngx_http_wba_zone_t *zone)
+ngx_int_t
+ngx_http_wba_zone_lock(ngx_http_wba_zone_t *zone)
 {
     switch (pthread_mutex_lock(&zone->lock)) {
     case 0:
@@ -67,8 +80,8 @@ ngx_http_wba_lock(ngx_http_wba_zone_t *zone)
     }
 }
 
-static void
-ngx_http_wba_unlock(ngx_http_wba_zone_t *zone)
+void
+ngx_http_wba_zone_unlock(ngx_http_wba_zone_t *zone)
 {
     pthread_mutex_unlock(&zone->lock);
 }
@@ -76,7 +89,8 @@ ngx_http_wba_unlock(ngx_http_wba_zone_t *zone)
 ngx_int_t
 ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    size_t                              size, rest;
+    size_t                              size, rest, header;
+    ngx_uint_t                          nfound;
     ngx_slab_pool_t                    *shpool;
     ngx_http_wba_zone_t                *zone;
     ngx_http_web_bot_auth_main_conf_t  *old = data, *mcf = shm_zone->data;
@@ -92,18 +106,22 @@ ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
     size = shpool->pfree << ngx_pagesize_shift;
 
+    nfound = ngx_http_wba_zone_found(shm_zone->shm.size);
+    header = ngx_http_wba_zone_header_size(nfound);
+
     zone = ngx_slab_alloc(shpool, size);
-    if (zone == NULL || size < ngx_http_wba_zone_header_size()) {
+    if (zone == NULL || size < header) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "web_bot_auth_zone is too small");
         return NGX_ERROR;
     }
-    ngx_memzero(zone, ngx_http_wba_zone_header_size());
+    ngx_memzero(zone, header);
 
     zone->version = NGX_HTTP_WBA_ZONE_VERSION;
     zone->layout = sizeof(ngx_http_wba_zone_t) + sizeof(ngx_http_wba_slot_t);
     zone->nslots = NGX_HTTP_WBA_SLOTS;
-    zone->arena = ngx_http_wba_zone_header_size();
+    zone->nfound = nfound;
+    zone->arena = header;
     rest = size - zone->arena;
     zone->arena_size = rest / NGX_HTTP_WBA_ARENA_SHARE & ~(size_t) 63;
     zone->replay = zone->arena + 2 * zone->arena_size;
@@ -134,7 +152,7 @@ ngx_http_wba_slot_in_use(ngx_http_web_bot_auth_main_conf_t *mcf,
     ngx_http_wba_directory_t  **dirs = mcf->directories.elts;
 
     for (i = 0; i < mcf->directories.nelts; i++) {
-        if (dirs[i]->slot == slot) {
+        if (dirs[i]->source.slot == slot) {
             return 1;
         }
     }
@@ -151,7 +169,7 @@ ngx_http_wba_slot_find(ngx_http_wba_zone_t *zone,
 
     for (i = 0; i < zone->nslots; i++) {
         slot = &zone->slots[i];
-        if (slot->hash == dir->hash
+        if (slot->hash == dir->source.hash
             && ngx_strlen(slot->name) == dir->name.len
             && ngx_memcmp(slot->name, dir->name.data, dir->name.len) == 0)
         {
@@ -168,6 +186,7 @@ ngx_http_wba_slot_take(ngx_http_web_bot_auth_main_conf_t *mcf,
     ngx_http_wba_directory_t *dir)
 {
     ngx_uint_t            i;
+    ngx_atomic_uint_t     version;
     ngx_http_wba_slot_t  *slot, *spare = NULL;
 
     for (i = 0; i < mcf->zone->nslots; i++) {
@@ -182,9 +201,11 @@ ngx_http_wba_slot_take(ngx_http_web_bot_auth_main_conf_t *mcf,
     }
 
     if (spare) {
+        version = spare->version;
         ngx_memzero(spare, sizeof(ngx_http_wba_slot_t));
         ngx_memcpy(spare->name, dir->name.data, dir->name.len);
-        spare->hash = dir->hash;
+        spare->version = version + 1;
+        spare->hash = dir->source.hash;
     }
     return spare;
 }
@@ -231,142 +252,23 @@ ngx_http_wba_zone_commit(ngx_cycle_t *cycle)
         }
     }
 
-    if (ngx_http_wba_lock(mcf->zone) != NGX_OK) {
+    if (ngx_http_wba_zone_lock(mcf->zone) != NGX_OK) {
         return NGX_ERROR;
     }
     dirs = mcf->directories.elts;
     for (i = 0; i < mcf->directories.nelts; i++) {
         if (dirs[i]->path.len == 0) {
-            dirs[i]->slot = ngx_http_wba_slot_find(mcf->zone, dirs[i]);
+            dirs[i]->source.slot = ngx_http_wba_slot_find(mcf->zone, dirs[i]);
         }
     }
     for (i = 0; i < mcf->directories.nelts; i++) {
-        if (dirs[i]->path.len == 0 && dirs[i]->slot == NULL) {
-            dirs[i]->slot = ngx_http_wba_slot_take(mcf, dirs[i]);
+        if (dirs[i]->path.len == 0 && dirs[i]->source.slot == NULL) {
+            dirs[i]->source.slot = ngx_http_wba_slot_take(mcf, dirs[i]);
         }
     }
     (void) ngx_atomic_fetch_add(&mcf->zone->generation, 1);
-    ngx_http_wba_unlock(mcf->zone);
+    ngx_http_wba_zone_unlock(mcf->zone);
+
+    ngx_http_wba_state_load(mcf, cycle->log);
     return NGX_OK;
-}
-
-static u_char *
-ngx_http_wba_half(ngx_http_wba_zone_t *zone, ngx_uint_t half)
-{
-    return (u_char *) zone + zone->arena + half * zone->arena_size;
-}
-
-ngx_int_t
-ngx_http_wba_zone_publish(ngx_http_wba_zone_t *zone,
-    ngx_http_wba_directory_t *directory, wba_keyset_t set)
-{
-    size_t                used, size;
-    u_char               *to;
-    ngx_uint_t            i, from_half, to_half;
-    const uint8_t        *from;
-    ngx_http_wba_slot_t  *slot;
-
-    if (ngx_http_wba_lock(zone) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    if (directory->slot->hash != directory->hash) {
-        ngx_http_wba_unlock(zone);
-        return NGX_ERROR;
-    }
-
-    from_half = zone->half;
-    to_half = !from_half;
-    to = ngx_http_wba_half(zone, to_half);
-    used = 0;
-
-    for (i = 0; i < zone->nslots; i++) {
-        slot = &zone->slots[i];
-
-        if (slot == directory->slot) {
-            from = set.data;
-            size = set.size;
-        } else {
-            from = ngx_http_wba_half(zone, from_half)
-                   + slot->set_offset[from_half];
-            size = slot->set_size[from_half];
-        }
-
-        if (size > zone->arena_size - used) {
-            ngx_http_wba_unlock(zone);
-            return NGX_DECLINED;
-        }
-        if (size) {
-            ngx_memcpy(to + used, from, size);
-        }
-        slot->set_offset[to_half] = used;
-        slot->set_size[to_half] = size;
-        used = ngx_min(ngx_align(used + size, 8), zone->arena_size);
-    }
-
-    directory->slot->loaded = set.size != 0;
-    ngx_memory_barrier();
-    zone->half = to_half;
-    ngx_memory_barrier();
-    (void) ngx_atomic_fetch_add(&zone->generation, 1);
-
-    ngx_http_wba_unlock(zone);
-    return NGX_OK;
-}
-
-ngx_int_t
-ngx_http_wba_zone_snapshot(ngx_http_web_bot_auth_main_conf_t *mcf,
-    u_char **copy, wba_keyset_t *sets, uint64_t *generation)
-{
-    size_t                      used, end;
-    ngx_uint_t                  i, half, tries;
-    ngx_http_wba_zone_t        *zone = mcf->zone;
-    ngx_http_wba_slot_t        *slot;
-    ngx_http_wba_directory_t  **dirs = mcf->directories.elts;
-
-    for (tries = 0; tries < 100; tries++) {
-        *generation = zone->generation;
-        ngx_memory_barrier();
-        half = zone->half & 1;
-        used = 0;
-
-        for (i = 0; i < mcf->directories.nelts; i++) {
-            sets[i].data = NULL;
-            sets[i].size = 0;
-            slot = dirs[i]->slot;
-            if (slot == NULL || slot->hash != dirs[i]->hash) {
-                continue;
-            }
-            end = slot->set_offset[half] + slot->set_size[half];
-            if (slot->set_size[half] > zone->arena_size
-                || slot->set_offset[half] > zone->arena_size
-                || end > zone->arena_size)
-            {
-                continue;
-            }
-            /* An offset for now: the copy has no address yet. */
-            sets[i].data = (uint8_t *) (uintptr_t) slot->set_offset[half];
-            sets[i].size = slot->set_size[half];
-            used = ngx_max(used, end);
-        }
-
-        *copy = malloc(used ? used : 1);
-        if (*copy == NULL) {
-            return NGX_ERROR;
-        }
-        ngx_memcpy(*copy, ngx_http_wba_half(zone, half), used);
-        ngx_memory_barrier();
-
-        if (zone->generation == *generation) {
-            for (i = 0; i < mcf->directories.nelts; i++) {
-                if (sets[i].size) {
-                    sets[i].data = *copy + (uintptr_t) sets[i].data;
-                }
-            }
-            return NGX_OK;
-        }
-        free(*copy);
-        *copy = NULL;
-    }
-    return NGX_ERROR;
 }

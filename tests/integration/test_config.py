@@ -59,6 +59,10 @@ def block(body, name="x"):
     return "web_bot_auth_directory %s { %s }" % (name, body)
 
 
+def discovery(words):
+    return "web_bot_auth_discovery { %s }" % words
+
+
 FILE = "url file:%%DIR%%/keys/visa.json;"
 URL = "url https://keys.test/;"
 TAP = FILE + " profile tap;"
@@ -75,6 +79,19 @@ GOOD = [
           " max_size 2m; max_keys 5;"),
     block(URL + " profile tap; stale 1d;"),
     block(TAP + " agent https://a.test;"),
+    block(URL + " profile tap; proof required; redirect www;"),
+    block(URL + " profile tap; proof off; redirect off;"),
+    block(TAP + " lenient unquoted-agent agent-type bare-jwk;"),
+    discovery("any;"), discovery("allow https://a.test *.b.test;"),
+    discovery("allow https://a.test/x; allow https://b.test:8443;"),
+    discovery("any; max_directories 10; new_per_minute 1; concurrent 1; "
+              "refresh 1m 2m; stale 1m; timeout 1s; max_size 1k; max_keys 1; "
+              "nonce required; max_lifetime 1h; components @path; tags x; "
+              "algorithms ed25519; proof required; lenient agent-type;"),
+    discovery("any;") + "web_bot_auth_allow directory=discovery;",
+    "web_bot_auth_private_addresses on;",
+    "web_bot_auth_state_path state;",
+    "web_bot_auth_state_path %%DIR%%/state/;",
     block(TAP + " agent https://a.test/keys.json?x=y;"),
     block(TAP) + block(TAP, "y"),
     block("url file:%%DIR%%/keys/empty.json; profile tap;"),
@@ -106,7 +123,7 @@ def test_right(check, more):
 
 @pytest.mark.parametrize("directive", [
     g for g in GOOD if g and "zone" not in g and "directory" not in g
-    .split(" ", 1)[0] and not re.match("web_bot_auth_(wait|nonce_s|test|scheme)", g)])
+    .split(" ", 1)[0] and not re.match("web_bot_auth_(wait|nonce_s|test|scheme|private|state|disc)", g)])
 def test_right_in_servers_and_locations(check, directive):
     for place in "server", "location":
         passed, output = check(**{place: directive})
@@ -152,6 +169,28 @@ BAD = [
     (block(TAP + " tags;"), "tags"),
     (block(TAP + " tags a b c d e f g h i;"), "tags"),
     ('web_bot_auth_directory "a b" { %s }' % TAP, "name"),
+    (block(TAP + " proof maybe;"), "required"),
+    (block(TAP + " redirect on;"), "www"),
+    (block(TAP + " lenient visa;"), "unquoted-agent"),
+    (block(TAP, "discovery"), "another"),
+    (block(TAP + " any;"), "unknown word"),
+    # discovery
+    (discovery(""), "any"), (discovery("any; allow https://a.test;"), "any"),
+    (discovery("any; any;"), "twice"), (discovery("allow a.test;"), "https"),
+    (discovery("allow http://a.test;"), "https"),
+    (discovery("allow *;"), "DOMAIN"), (discovery("allow *.;"), "DOMAIN"),
+    (discovery("any; url https://a.test;"), "unknown word"),
+    (discovery("any; agent https://a.test;"), "unknown word"),
+    (discovery("any; max_directories 0;"), "1024"),
+    (discovery("any; max_directories 1025;"), "1024"),
+    (discovery("any; max_directories 33;") + "web_bot_auth_zone 1m;",
+     "enlarge"),
+    (discovery("any; new_per_minute x;"), "6000"),
+    (discovery("any; concurrent 65;"), "64"),
+    (discovery("any;") + discovery("any;"), "duplicate"),
+    ("web_bot_auth_allow directory=discovery; web_bot_auth on;", "discovery"),
+    ("web_bot_auth_state_path a; web_bot_auth_state_path b;", "duplicate"),
+    ("web_bot_auth_private_addresses maybe;", "maybe"),
     # http
     ("web_bot_auth_zone 4k;", "small"), ("web_bot_auth_zone x;", "size"),
     ("web_bot_auth_zone 1m; web_bot_auth_zone 1m;", "duplicate"),

@@ -25,7 +25,7 @@ DIRECTIVES = names("ngx_http_web_bot_auth_module.c",
                    r'ngx_string\("(web_bot_auth\w*)"\)')
 VARIABLES = names("ngx_http_web_bot_auth_variables.c",
                   r'ngx_string\("(web_bot_auth_\w+)"\)')
-WORDS = names("ngx_http_web_bot_auth_directory.c",
+WORDS = names("ngx_http_web_bot_auth_words.c",
               r'\{ ngx_string\("(\w+)"\)')
 
 

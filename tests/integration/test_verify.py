@@ -185,8 +185,11 @@ REFUSED = [
      {"headers": [("Signature-Agent",
                    'a="https://bot.test", b="https://b.test"')],
       "components": ("@authority", AGENT % "a", AGENT % "b")}),
-    ("signature-agent-unparsable", LISTED,
+    ("signature-agent-unquoted", LISTED,
      {"headers": [("Signature-Agent", "https://bot.test")],
+      "components": ("@authority", "signature-agent")}),
+    ("signature-agent-unparsable", LISTED,
+     {"headers": [("Signature-Agent", "bot/test")],
       "components": ("@authority", "signature-agent")}),
     # the crypto
     ("bad-signature", BROWSER, {"signature": flip_bit}),

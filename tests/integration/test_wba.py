@@ -612,6 +612,9 @@ TAMPERED = [
      "signature-agent-unparsable"),
     ("agent http", WEB, swap(b'"https://agent', b'"http://agent'), [], AGENT,
      "signature-agent-not-https"),
+    ("agent unquoted", WEB,
+     swap(b'sig1="https://agent.example"', b"https://agent.example"), [], AGENT,
+     "signature-agent-unquoted"),
     ("agent typed", WEB, swap(b'agent.example"', b'agent.example";type=cimd'), [],
      AGENT, "signature-agent-typed"),
     ("agents, ambiguous",
@@ -657,7 +660,7 @@ def test_all_reasons_that_can_be_met_offline_are_met_here():
         "denied-by-rule", "signature-base-too-large", "alg-not-allowed",
         "directory-unavailable", "too-many-waiting", "nonce-replayed",
         "nonce-store-full", "nonce-store-cold", "nonce-store-unavailable",
-        "body-unavailable", "out-of-memory",
+        "body-unavailable", "out-of-memory", "discovery-limit",
     }
     met = {case[5] for case in TAMPERED} | {
         "key-expired", "key-not-yet-valid", "content-digest-unreadable",

@@ -85,7 +85,9 @@ def forever(conn, data, pause):
 FIXED = {
     "/ok": answer(KEYS, "Content-Type: " + JSON + "; charset=utf-8",
                   'ETag: "v1"', "Cache-Control: max-age=60",
-                  "Set-Cookie: a=b", "Signature: one", "signature:  two \t"),
+                  "Set-Cookie: a=b", "Signature: one", "signature:  two \t",
+                  'Alt-Svc: http/1.1=":1"; ma=3600',
+                  "Strict-Transport-Security: max-age=3600"),
     "/301": answer(b"moved", "Location: /ok", status="301 Moved"),
     "/404": answer(b"no such thing", status="404 Not Found"),
     "/304": head("304 Not Modified", 'ETag: "v1"'),
@@ -93,10 +95,22 @@ FIXED = {
     "/exact": answer(b"x" * 1000),
     "/over": answer(b"x" * 1001),
     "/gzip": answer(gzip.compress(KEYS), "Content-Encoding: gzip"),
+    "/x-gzip": answer(gzip.compress(KEYS), "Content-Encoding: X-GZIP"),
+    "/gzip-empty": answer(gzip.compress(b""), "Content-Encoding: gzip"),
+    "/not-coded": answer(KEYS, "Content-Encoding: identity",
+                         "Content-Encoding:"),
     "/zstd": answer(b"(\xb5/\xfd\x04\x00\x01\x00\x00",
                     "Content-Encoding: zstd"),
     "/twice": answer(gzip.compress(gzip.compress(KEYS)),
                      "Content-Encoding: gzip, gzip"),
+    "/gzip-and-gzip": answer(gzip.compress(gzip.compress(KEYS)),
+                             "Content-Encoding: gzip",
+                             "Content-Encoding: gzip"),
+    "/transfer-gzip": head("200 OK", "Transfer-Encoding: gzip, chunked")
+    + chunk(gzip.compress(KEYS)) + b"0\r\n\r\n",
+    # a field that looks like a status line hides nothing before it
+    "/http-field": answer(b"(\xb5/\xfd\x04\x00\x01\x00\x00",
+                          "Content-Encoding: zstd", "HTTP/1.1 100: x"),
     "/bad-gzip": answer(b"not gzip at all", "Content-Encoding: gzip"),
     "/chunked": head("200 OK", "Transfer-Encoding: chunked")
     + chunk(b'{"ke') + chunk(b'ys":[]}')
@@ -105,6 +119,13 @@ FIXED = {
     + answer(KEYS, "ETag: final"),
     "/fold": answer(KEYS, "X-Fold: a\r\n  b\r\n\tc", "ETag: e"),
     "/garbage": b"\x00\x01 this is no HTTP\r\n\r\n" * 8,
+    # WBA_MAX_FETCH_HEADERS bytes, each line's end counted
+    "/headers-fit": head("200 OK", "Content-Length: 0",
+                         "X: " + "y" * (32768 - 18 - 4)),
+    "/headers-but-one": head("200 OK", "Content-Length: 0",
+                             "X: " + "y" * (32768 - 18 - 3)),
+    "/headers-fold": head("200 OK", "Content-Length: 0",
+                          "X: " + "y" * (32768 - 18 - 4), " z"),
     "/many-headers": head("200 OK", *(f"X-{i}: " + "y" * 90
                                       for i in range(1000)), length=0),
 }
@@ -112,12 +133,18 @@ FIXED = {
 
 def serve(conn, path, request, number):
     """One answer.  False: the connection is over."""
+    resumed = getattr(conn, "session_reused", None)
     if path in FIXED:
         conn.sendall(FIXED[path])
         return path not in ("/garbage", "/many-headers")
-    if path == "/echo":
+    if path.split("?")[0].endswith("/echo"):
         conn.sendall(answer(request, f"X-Connection: {number}"))
         return True
+    if path == "/last":
+        conn.sendall(answer(b"", f"X-Resumed: {resumed}",
+                            "Connection: close"))
+        conn.unwrap()
+        return False
     if path == "/big":
         conn.sendall(answer(b"b" * 10_000_000))
     elif path == "/bomb":

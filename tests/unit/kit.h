@@ -85,6 +85,9 @@ typedef struct {
     wba_tag_t tags[32];
     wba_env_t env;
     wba_keyring_t *ring;
+    wba_discovery_t discovery;
+    const char *found_at; /* where an agent that is looked up has its keys; */
+    kit_set_t found;      /* they are these, and no other has any */
 
     /* The request being written, and the one that was parsed. */
     char head[KIT_TEXT];
@@ -239,6 +242,30 @@ kit_record(kit_t *k, const wba_nonce_t *nonces, size_t n)
     return WBA_STORE_FRESH;
 }
 
+/* What there is at the URL of an agent that is looked up. */
+static inline void
+kit_offer_found(kit_t *k)
+{
+    wba_verify_t *v = &k->verify;
+    wba_keyring_match_t match = { .directory = WBA_DISCOVERED };
+    uint8_t text[WBA_THUMBPRINT_TEXT_SIZE];
+    size_t i;
+
+    if (!wba_str_eq(v->key.agent_url, wba_str_z(k->found_at))) {
+        return;
+    }
+    for (i = 0; i < k->found.count; i++) {
+        match.key = k->found.keys[i];
+        wba_thumbprint_text(match.key.thumbprint, text);
+        match.by_thumbprint =
+            wba_str_eq(v->key.keyid, wba_str(text, sizeof(text)));
+        match.by_kid = wba_str_eq(v->key.keyid, match.key.kid);
+        if (match.by_thumbprint || match.by_kid) {
+            wba_verify_offer(v, &match);
+        }
+    }
+}
+
 static inline void
 kit_offer(kit_t *k)
 {
@@ -253,6 +280,9 @@ kit_offer(kit_t *k)
     }
     while (wba_keyring_next(k->ring, v->key.keyid, &cursor, &match) == WBA_OK) {
         wba_verify_offer(v, &match);
+    }
+    if (v->key.discover) {
+        kit_offer_found(k);
     }
     wba_verify_keys(v, k->why);
 }
@@ -356,11 +386,22 @@ kit_directory(kit_t *k, const char *name, const char *profile,
     return i;
 }
 
-/* The key that was put there, for further dressing. */
-static inline wba_key_t *
-kit_put(kit_t *k, unsigned directory, unsigned who, const char *kid)
+/* Every agent may be looked up. */
+static inline wba_discovery_t *
+kit_discovery(kit_t *k, const char *profile)
 {
-    kit_set_t *set = &k->sets[directory];
+    wba_directory_t *d = &k->discovery.directory;
+
+    d->name = WBA_STR("discovery");
+    d->profile = *wba_profile_find(wba_str_z(profile));
+    k->discovery.any = true;
+    k->env.discovery = &k->discovery;
+    return &k->discovery;
+}
+
+static inline wba_key_t *
+kit_add(kit_t *k, kit_set_t *set, unsigned who, const char *kid)
+{
     wba_key_t *key = &set->keys[set->count++];
 
     assert_true(set->count <= KIT_SET_KEYS);
@@ -370,6 +411,13 @@ kit_put(kit_t *k, unsigned directory, unsigned who, const char *kid)
     key->kid = wba_str_z(kid);
     key->pub = wba_str(k->keys[who].pub, 32);
     return key;
+}
+
+/* The key that was put there, for further dressing. */
+static inline wba_key_t *
+kit_put(kit_t *k, unsigned directory, unsigned who, const char *kid)
+{
+    return kit_add(k, &k->sets[directory], who, kid);
 }
 
 /* A shop with what most tests want: TAP without agent (alice, with a kid), and
@@ -392,12 +440,16 @@ static inline void
 kit_index(kit_t *k)
 {
     wba_keyset_t sets[KIT_DIRECTORIES];
+    wba_directory_t all[KIT_DIRECTORIES + 1];
     unsigned ids[KIT_DIRECTORIES];
+    size_t j, n = k->env.ndirectories;
     unsigned i;
-    size_t j;
 
-    k->env.ntags = wba_served_tags(k->directories, k->env.ndirectories,
-                                   k->tags, COUNT(k->tags));
+    memcpy(all, k->directories, n * sizeof(all[0]));
+    if (k->env.discovery != NULL) {
+        all[n++] = k->discovery.directory;
+    }
+    k->env.ntags = wba_served_tags(all, n, k->tags, COUNT(k->tags));
     assert_true(k->env.ntags <= COUNT(k->tags));
     for (i = 0; i < k->env.ndirectories; i++) {
         wba_keyset_builder_t *b = wba_keyset_builder_new();

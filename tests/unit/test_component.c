@@ -5,6 +5,10 @@
 #define OK WBA_REASON_OK
 #define BAD WBA_REASON_BAD_COMPONENT
 
+/* clang-format off */
+#define NAME(text) { sizeof(text) - 1, (const uint8_t *) (text) }
+/* clang-format on */
+
 /* PROTOCOL's errors of the covered list itself. */
 static const struct {
     const char *list;
@@ -95,6 +99,107 @@ test_list_errors(void **state)
         }
         expect_number(lists[i].list, (long long) list.components.count,
                       (long long) lists[i].count);
+        list_close(&list);
+    }
+    request_close(&request);
+}
+
+/* The same for a response, where ;req and @status are something. */
+static const struct {
+    const char *list;
+    wba_reason_t why;
+    size_t count;
+} response_lists[] = {
+    { "()", OK, 0 },
+    { "(\"a\" \"a\";req \"b\";sf;req \"c\";req;bs \"d\";req;key=\"k\")", OK,
+      5 },
+    { "(\"@status\" \"@authority\";req \"@method\";req \"@path\";req "
+      "\"@query\";req \"@request-target\";req \"@scheme\";req "
+      "\"@target-uri\";req \"@query-param\";name=\"a\";req)",
+      OK, 9 },
+    { "(\"a\";req=?1)", OK, 1 },
+    { "(\"a\";req=?0;req)", OK, 1 },
+    { "(\"@authority\";req;req)", OK, 1 },
+    { "(\"@query-param\";req;name=\"a\" \"@query-param\";name=\"b\";req)", OK,
+      2 },
+
+    { "(\"@authority\")", BAD, 0 },
+    { "(\"@method\")", BAD, 0 },
+    { "(\"@query-param\";name=\"a\")", BAD, 0 },
+    { "(\"@query-param\";req)", BAD, 0 },
+    { "(\"@status\";req)", BAD, 0 },
+    { "(\"@status\";sf)", BAD, 0 },
+    { "(\"@status\";name=\"a\")", BAD, 0 },
+    { "(\"@authority\";req;sf)", BAD, 0 },
+    { "(\"@authority\";req;bs)", BAD, 0 },
+    { "(\"@authority\";req;key=\"a\")", BAD, 0 },
+    { "(\"@authority\";req=?0)", BAD, 0 },
+    { "(\"@authority\";req=1)", BAD, 0 },
+    { "(\"@authority\";req;tr)", BAD, 0 },
+    { "(\"@signature-params\";req)", BAD, 0 },
+    { "(\"@unknown\";req)", BAD, 0 },
+    { "(\"@Status\")", BAD, 0 },
+    { "(\"a\";req=?0)", BAD, 0 },
+    { "(\"a\";req=\"\")", BAD, 0 },
+    { "(\"a\";tr)", BAD, 0 },
+    { "(\"A\";req)", BAD, 0 },
+    { "(\"a\";req;bs;sf)", BAD, 0 },
+    { "(\"a\";req;unknown)", BAD, 0 },
+    { "(\"a\";req \"a\";req)", WBA_REASON_DUPLICATE_COMPONENT, 1 },
+    { "(\"a\" \"a\";req;sf \"a\";sf;req)", WBA_REASON_DUPLICATE_COMPONENT, 2 },
+    { "(\"@status\" \"@status\")", WBA_REASON_DUPLICATE_COMPONENT, 1 },
+};
+
+static void
+test_response_lists(void **state)
+{
+    wba_status_t status;
+    request_t request;
+    wba_reason_t why;
+    list_t list;
+    size_t i;
+
+    (void) state;
+    request_open(&request, "GET / HTTP/1.1\n\n");
+    for (i = 0; i < COUNT(response_lists); i++) {
+        list_open(&list, &request, response_lists[i].list);
+        status = wba_components_parse_response(&list.value, &request.mem,
+                                               &list.components, &why);
+        if (response_lists[i].why == OK) {
+            expect_number(response_lists[i].list, status, WBA_OK);
+        } else {
+            expect_number(response_lists[i].list, status, WBA_INVALID);
+            expect_reason("", response_lists[i].list, why,
+                          response_lists[i].why);
+        }
+        expect_number(response_lists[i].list,
+                      (long long) list.components.count,
+                      (long long) response_lists[i].count);
+        list_close(&list);
+    }
+    request_close(&request);
+}
+
+/* What only a response has a request has not, flag by flag. */
+static void
+test_requests_stay_strict(void **state)
+{
+    static const char *const only_responses[] = {
+        "(\"a\";req)",         "(\"a\";sf;req)",
+        "(\"a\";req=?0)",      "(\"a\";req=1)",
+        "(\"@authority\";req)", "(\"@status\")",
+        "(\"@status\";req)",   "(\"@query-param\";name=\"a\";req)",
+    };
+    request_t request;
+    list_t list;
+    size_t i;
+
+    (void) state;
+    request_open(&request, "GET / HTTP/1.1\n\n");
+    for (i = 0; i < COUNT(only_responses); i++) {
+        list_open(&list, &request, only_responses[i]);
+        expect_number(only_responses[i], list.status, WBA_INVALID);
+        expect_reason("", only_responses[i], list.why, BAD);
         list_close(&list);
     }
     request_close(&request);
@@ -296,15 +401,61 @@ test_cover(void **state)
     request_close(&request);
 }
 
+/* With and without ;req are two components. */
+static const struct {
+    const char *list;
+    wba_component_t required;
+    bool covered;
+} response_coverage[] = {
+    { "(\"@path\";req)", { .name = NAME("@path"), .req = true }, true },
+    { "(\"a\";req)", { .name = NAME("a"), .req = true }, true },
+    { "(\"a\";req;sf)", { .name = NAME("a"), .req = true }, true },
+    { "(\"a\";req;key=\"k\")", { .name = NAME("a"), .req = true }, false },
+    { "(\"a\")", { .name = NAME("a"), .req = true }, false },
+    { "(\"a\";req)", { .name = NAME("a") }, false },
+    { "(\"a\";req \"a\")", { .name = NAME("a") }, true },
+    { "(\"a\";sf)", { .name = NAME("a"), .sf = true, .req = true }, false },
+    { "(\"a\";sf;req)", { .name = NAME("a"), .sf = true }, false },
+    { "(\"a\";sf;req)", { .name = NAME("a"), .sf = true, .req = true }, true },
+};
+
+static void
+test_response_cover(void **state)
+{
+    request_t request;
+    wba_reason_t why;
+    list_t list;
+    size_t i;
+
+    (void) state;
+    request_open(&request, "GET / HTTP/1.1\n\n");
+    for (i = 0; i < COUNT(response_coverage); i++) {
+        list_open(&list, &request, response_coverage[i].list);
+        assert_int_equal(wba_components_parse_response(&list.value,
+                                                       &request.mem,
+                                                       &list.components, &why),
+                         WBA_OK);
+        expect_number(response_coverage[i].list,
+                      wba_components_cover(&list.components,
+                                           &response_coverage[i].required),
+                      response_coverage[i].covered);
+        list_close(&list);
+    }
+    request_close(&request);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_list_errors),
+        cmocka_unit_test(test_response_lists),
+        cmocka_unit_test(test_requests_stay_strict),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_too_many_components),
         cmocka_unit_test(test_from_text),
         cmocka_unit_test(test_cover),
+        cmocka_unit_test(test_response_cover),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,6 +31,15 @@ static const case_t cases[] = {
     { "/bomb", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "body", 0, 0 },
     { "/nothing-gzipped", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "as sent", 0, 0 },
     { "/many-headers", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "header", 0, 0 },
+    { "/x-gzip", GOOD, WBA_FETCH_OK, 200, BODY, NULL, 0, 0 },
+    { "/gzip-empty", GOOD, WBA_FETCH_OK, 200, "", NULL, 0, 0 },
+    { "/not-coded", GOOD, WBA_FETCH_OK, 200, BODY, NULL, 0, 0 },
+    { "/headers-fit", GOOD, WBA_FETCH_OK, 200, "", NULL, 0, 0 },
+    { "/headers-but-one", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "header", 0, 0 },
+    { "/headers-fold", GOOD, WBA_FETCH_TOO_LARGE, 200, "", "header", 0, 0 },
+    { "/gzip-and-gzip", GOOD, WBA_FETCH_PROTOCOL, 200, "", "coding", 0, 0 },
+    { "/transfer-gzip", GOOD, WBA_FETCH_PROTOCOL, 200, "", "coding", 0, 0 },
+    { "/http-field", GOOD, WBA_FETCH_PROTOCOL, 200, "", "coding", 0, 0 },
     { "/zstd", GOOD, WBA_FETCH_PROTOCOL, 200, "", "coding", 0, 0 },
     { "/twice", GOOD, WBA_FETCH_PROTOCOL, 200, "", "coding", 0, 0 },
     { "/bad-gzip", GOOD, WBA_FETCH_PROTOCOL, 200, "", "", 0, 0 },
@@ -172,39 +181,129 @@ test_values_that_are_not_sent(void **state)
     assert_non_null(strstr(r.body, "If-None-Match: vvv"));
 }
 
-/* As Content-Digest needs it: what was sent is what comes out. */
+static const struct {
+    const char *path;
+    wba_fetch_error_t error;
+    const char *body;
+    bool decoded;
+} coded[] = {
+    { "/ok", WBA_FETCH_OK, BODY, false },
+    { "/chunked", WBA_FETCH_OK, BODY, false },
+    { "/not-coded", WBA_FETCH_OK, BODY, false },
+    { "/gzip", WBA_FETCH_OK, BODY, true },
+    { "/x-gzip", WBA_FETCH_OK, BODY, true },
+    { "/gzip-empty", WBA_FETCH_OK, "", true },
+    { "/bad-gzip", WBA_FETCH_PROTOCOL, "", true },
+    { "/twice", WBA_FETCH_PROTOCOL, "", true },
+    { "/zstd", WBA_FETCH_PROTOCOL, "", true },
+    { "/bomb", WBA_FETCH_TOO_LARGE, "", true },
+    { "/nothing-gzipped", WBA_FETCH_TOO_LARGE, "", true },
+};
+
+/* As Content-Digest needs it: no coding is asked for, and one that comes all
+ * the same is taken off and told of. */
 static void
 test_identity(void **state)
 {
     wba_fetch_request_t request = request_of(
         url_of(GOOD, "localhost", "/echo"));
     record_t r;
+    size_t i;
 
     (void) state;
     request.identity = true;
     run(&request, &r);
     assert_non_null(strstr(r.body, "\r\nAccept-Encoding: identity"));
-    request.url = url_of(GOOD, "localhost", "/gzip");
-    run(&request, &r);
-    assert_int_equal(r.result.error, WBA_FETCH_PROTOCOL);
+    assert_null(strstr(r.body, "gzip"));
+    for (i = 0; i < 2 * COUNT(coded); i++) {
+        size_t at = i / 2;
+
+        request = request_of(url_of(GOOD, "localhost", coded[at].path));
+        request.identity = i % 2 == 0;
+        run(&request, &r);
+        if (r.result.error != coded[at].error
+            || r.result.decoded != coded[at].decoded
+            || strcmp(r.body, coded[at].body) != 0)
+        {
+            fail_msg("%s%s: %s (%s), decoded %d", coded[at].path,
+                     request.identity ? " as identity" : "",
+                     wba_fetch_error_name(r.result.error), r.result.reason,
+                     r.result.decoded);
+        }
+    }
 }
 
+/* Dot segments, percent-encodings and all: what was signed for is asked. */
 static void
-test_environment_and_cookies_are_ignored(void **state)
+test_path_as_it_stands(void **state)
 {
+    static const char *const paths[] = {
+        "/a/../b/./echo", "/../echo", "/a/%2e%2e/echo", "//a//echo",
+        "/%7Ea/%7ea/echo", "/echo?a/../b=%41", "/echo?",
+    };
+    char line[80];
+    size_t i;
     record_t r;
 
     (void) state;
-    setenv("https_proxy", "http://127.0.0.1:1", 1);
-    setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+    for (i = 0; i < COUNT(paths); i++) {
+        get(paths[i], &r);
+        snprintf(line, sizeof(line), "GET %s HTTP/1.1\r\n", paths[i]);
+        if (strncmp(r.body, line, strlen(line)) != 0) {
+            fail_msg("%s: %s", paths[i], r.body);
+        }
+    }
+}
+
+/* Nothing but the request decides: no proxy of the environment's, no password
+ * of a .netrc, nothing that an earlier answer wanted to be remembered (cookies,
+ * Alt-Svc, HSTS). */
+static void
+test_environment_and_memory_are_ignored(void **state)
+{
+    static const char *const names[] = {
+        "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy",
+        "HTTP_PROXY",
+    };
+    wba_fetch_request_t request;
+    char netrc[160];
+    record_t r;
+    FILE *file;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(names); i++) {
+        setenv(names[i], i % 2 ? "socks5://127.0.0.1:1" : "http://127.0.0.1:1",
+               1);
+    }
     setenv("HOME", server.folder, 1);
-    get("/ok", &r); /* sets a cookie */
-    get("/echo", &r);
-    unsetenv("https_proxy");
-    unsetenv("ALL_PROXY");
+    snprintf(netrc, sizeof(netrc), "%s/.netrc", server.folder);
+    setenv("NETRC", netrc, 1);
+    file = fopen(netrc, "w");
+    assert_non_null(file);
+    fputs("machine localhost login a password b\n", file);
+    fclose(file);
+
+    get("/ok", &r); /* wants much to be remembered */
     assert_int_equal(r.result.error, WBA_FETCH_OK);
-    assert_null(strstr(r.body, "Cookie"));
-    assert_null(strstr(r.body, "Authorization"));
+    request = request_of(url_of(GOOD, "localhost", "/echo"));
+    for (i = 0; i < 2; i++) {
+        request.fresh_connection = i == 0;
+        run(&request, &r);
+        assert_int_equal(r.result.error, WBA_FETCH_OK);
+        assert_null(strstr(r.body, "Cookie"));
+        assert_null(strstr(r.body, "Authorization"));
+        assert_null(strstr(r.body, "Alt-Used"));
+    }
+    request = request_of(url_of(PLAIN, "localhost", "/echo"));
+    request.allow_http = true;
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_OK);
+
+    for (i = 0; i < COUNT(names); i++) {
+        unsetenv(names[i]);
+    }
+    unsetenv("NETRC");
 }
 
 static void
@@ -400,6 +499,83 @@ test_connections_are_shared_unless_fresh(void **state)
     assert_int_equal(eye.watched, 0); /* an idle connection is not watched */
 }
 
+/* Not even at the same time, in whatever order they begin. */
+static void
+test_connections_of_judged_jobs_are_theirs(void **state)
+{
+    wba_fetch_request_t request = request_of(url_of(GOOD, "a.test", "/echo"));
+    wba_fetch_request_t judged = request;
+    record_t r[6];
+    int numbers[6];
+    size_t i, j;
+
+    (void) state;
+    judged.allow_address = not_127_0_0_2;
+    for (i = 0; i < COUNT(r); i++) {
+        assert_non_null(start(i % 2 ? &request : &judged, &r[i]));
+    }
+    for (i = 0; i < COUNT(r); i++) {
+        assert_true(wba_poll_run(eye.poll, eye.fetch, &r[i].done, 5000));
+        assert_int_equal(r[i].result.error, WBA_FETCH_OK);
+        numbers[i] = atoi(
+            (const char *) wba_fetch_header(&r[i].result, "X-Connection")
+                .data);
+        for (j = 0; j < i; j++) {
+            assert_true((i % 2 && j % 2) || numbers[i] != numbers[j]);
+        }
+    }
+}
+
+/* A TLS session would tell a server which fetches come from one place. */
+static void
+test_sessions_are_not_shared_with_judged_jobs(void **state)
+{
+    wba_fetch_request_t request = request_of(url_of(GOOD, "a.test", "/last"));
+    record_t r;
+    int i;
+
+    (void) state;
+    run(&request, &r); /* libcurl may keep a session of this one */
+    assert_header(&r, "X-Resumed", "False");
+    request.allow_address = not_127_0_0_2;
+    for (i = 0; i < 2; i++) {
+        run(&request, &r);
+        assert_header(&r, "X-Resumed", "False");
+    }
+}
+
+static struct sockaddr_in judged_last;
+
+static bool
+remember(void *ctx, const struct sockaddr *address)
+{
+    (void) ctx;
+    memcpy(&judged_last, address, sizeof(judged_last));
+    return true;
+}
+
+/* Every time, whether the name was looked up or remembered. */
+static void
+test_the_address_judged_is_connected_to(void **state)
+{
+    wba_fetch_request_t request = request_of(url_of(GOOD, "two.test", "/ok"));
+    char text[64];
+    record_t r;
+    int i;
+
+    (void) state;
+    request.allow_address = remember;
+    for (i = 0; i < 3; i++) {
+        memset(&judged_last, 0, sizeof(judged_last));
+        run(&request, &r);
+        assert_int_equal(r.result.error, WBA_FETCH_OK);
+        snprintf(text, sizeof(text), "%s:%d",
+                 inet_ntoa(judged_last.sin_addr),
+                 ntohs(judged_last.sin_port));
+        assert_string_equal(r.result.address, text);
+    }
+}
+
 static void
 test_error_names(void **state)
 {
@@ -427,12 +603,16 @@ main(void)
         TEST(test_request_headers),
         TEST(test_values_that_are_not_sent),
         TEST(test_identity),
-        TEST(test_environment_and_cookies_are_ignored),
+        TEST(test_path_as_it_stands),
+        TEST(test_environment_and_memory_are_ignored),
         TEST(test_urls),
         TEST(test_trust),
         TEST(test_addresses),
         TEST(test_next_address_after_a_dead_one),
         TEST(test_connections_are_shared_unless_fresh),
+        TEST(test_connections_of_judged_jobs_are_theirs),
+        TEST(test_sessions_are_not_shared_with_judged_jobs),
+        TEST(test_the_address_judged_is_connected_to),
         cmocka_unit_test(test_error_names),
     };
 

@@ -634,6 +634,160 @@ test_no_allocation(void **state)
     request_close(&request);
 }
 
+/* ---- responses */
+
+/* Builds over a response of which next_line alone can be asked. */
+static wba_reason_t
+build_response(request_t *request, wba_response_t *response,
+               const char *covered, wba_buf_t *out, size_t *at)
+{
+    const wba_message_ops_t ops = {
+        .next_line = request->message->ops->next_line,
+    };
+    const wba_message_t message = { &ops, request->message->ctx };
+    wba_status_t status;
+    wba_reason_t why;
+    list_t list;
+
+    list_open(&list, request, covered);
+    assert_int_equal(wba_components_parse_response(&list.value, &request->mem,
+                                                   &list.components, &why),
+                     WBA_OK);
+    response->message = &message;
+    wba_buf_init(out, &request->mem, WBA_MAX_BASE);
+    status = wba_sigbase_build_response(response, &list.value,
+                                        &list.components, &request->mem, out,
+                                        &why, at);
+    assert_int_equal(status == WBA_OK, why == WBA_REASON_OK);
+    list_close(&list);
+    return why;
+}
+
+static const struct {
+    const char *component;
+    wba_reason_t why;
+    const char *value;
+} of_responses[] = {
+    { "\"@status\"", OK, "203" },
+    { "\"@authority\";req", OK, "a.example" },
+    { "\"@method\";req", OK, "GET" },
+    { "\"@scheme\";req", OK, "https" },
+    { "\"@path\";req", MISSING, NULL },
+    { "\"@query\";req", MISSING, NULL },
+    { "\"@query-param\";name=\"a\";req", MISSING, NULL },
+    { "\"@request-target\";req", MISSING, NULL },
+    { "\"@target-uri\";req", MISSING, NULL },
+    { "\"x\"", OK, "a, b" },
+    { "\"x\";req", MISSING, NULL },
+    { "\"x\";bs", OK, ":YQ==:, :Yg==:" },
+    { "\"x\";bs;req", MISSING, NULL },
+    { "\"priority\";sf", OK, "u=1, i" },
+    { "\"priority\";sf;req", MISSING, NULL },
+    { "\"priority\";key=\"u\"", OK, "1" },
+    { "\"priority\";key=\"u\";req", MISSING, NULL },
+    { "\"cookie\"", OK, "c=1, d=2" },
+    { "\"cookie\";bs", OK, ":Yz0x:, :ZD0y:" },
+    { "\"absent\"", MISSING, NULL },
+    { "\"high\"", VALUE, NULL },
+};
+
+/* The request line that carries the lines stands for nothing here: not for
+ * HTTP/2's crumbs, either. */
+#define RESPONSE_LINES                                                  \
+    "PUT http://b.example/c HTTP/2\nHost: c.example\nX: a\nX: b\n"       \
+    "Priority: u=1 ,   i\nCookie: c=1\nCookie: d=2\nHigh: \xff\n\n"
+
+static void
+test_responses(void **state)
+{
+    wba_response_t response = {
+        .status = 203,
+        .method = WBA_STR("GET"),
+        .scheme = WBA_STR("https"),
+        .authority = WBA_STR("a.example"),
+    };
+    char covered[512], base[2048];
+    request_t request;
+    wba_reason_t why;
+    wba_buf_t out;
+    size_t i, at;
+
+    (void) state;
+    for (i = 0; i < COUNT(of_responses); i++) {
+        request_open(&request, RESPONSE_LINES);
+        snprintf(covered, sizeof(covered), "(%s)", of_responses[i].component);
+        why = build_response(&request, &response, covered, &out, &at);
+        expect_reason("response", covered, why, of_responses[i].why);
+        if (why == OK) {
+            snprintf(base, sizeof(base), "%s: %s\n\"@signature-params\": %s",
+                     of_responses[i].component, of_responses[i].value,
+                     covered);
+            expect_text(covered, wba_buf_view(&out), base);
+        } else {
+            assert_int_equal(at, 0);
+        }
+        request_close(&request);
+    }
+}
+
+/* The order is the list's; a member of the request beside one of the response
+ * gets nothing from it. */
+static void
+test_response_as_a_whole(void **state)
+{
+    wba_response_t response = { .status = 200, .authority = WBA_STR("a") };
+    const char *covered = "(\"x\" \"@authority\";req \"@status\");tag=\"t\"";
+    request_t request;
+    wba_buf_t out;
+    size_t at;
+
+    (void) state;
+    request_open(&request, RESPONSE_LINES);
+    expect_reason("", covered,
+                  build_response(&request, &response, covered, &out, &at), OK);
+    expect_text("whole", wba_buf_view(&out),
+                "\"x\": a, b\n\"@authority\";req: a\n\"@status\": 200\n"
+                "\"@signature-params\": "
+                "(\"x\" \"@authority\";req \"@status\");tag=\"t\"");
+    expect_reason("", "",
+                  build_response(&request, &response,
+                                 "(\"priority\";key=\"u\" "
+                                 "\"priority\";key=\"u\";req)",
+                                 &out, &at),
+                  MISSING);
+    assert_int_equal(at, 1);
+    request_close(&request);
+}
+
+static void
+test_unknown_request(void **state)
+{
+    static const char *const parts[] = {
+        "(\"@status\")", "(\"@authority\";req)", "(\"@method\";req)",
+        "(\"@scheme\";req)",
+    };
+    static const unsigned statuses[] = { 0, 99, 1000 };
+    wba_response_t response = { .status = 0 };
+    request_t request;
+    wba_buf_t out;
+    size_t i, at;
+
+    (void) state;
+    request_open(&request, RESPONSE_LINES);
+    for (i = 0; i < COUNT(parts); i++) {
+        expect_reason("unknown", parts[i],
+                      build_response(&request, &response, parts[i], &out, &at),
+                      MISSING);
+    }
+    for (i = 0; i < COUNT(statuses); i++) {
+        response.status = statuses[i];
+        expect_reason("status", parts[0],
+                      build_response(&request, &response, parts[0], &out, &at),
+                      MISSING);
+    }
+    request_close(&request);
+}
+
 int
 main(void)
 {
@@ -652,6 +806,9 @@ main(void)
         cmocka_unit_test(test_query_params_together),
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_no_allocation),
+        cmocka_unit_test(test_responses),
+        cmocka_unit_test(test_response_as_a_whole),
+        cmocka_unit_test(test_unknown_request),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

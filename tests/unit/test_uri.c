@@ -14,7 +14,7 @@
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define WELL_KNOWN WBA_WELL_KNOWN_PATH
 
-static uint8_t block[8192];
+static uint8_t block[32768];
 static wba_arena_t arena;
 static wba_mem_t mem;
 
@@ -324,11 +324,108 @@ test_agents(void **state)
     }
 }
 
+/* What earlier drafts' ;type makes of a URL. */
+static const struct {
+    const char *url;
+    wba_agent_type_t type;
+    wba_status_t status;
+    const char *resolved, *identity;
+} located[] = {
+    { "https://A.example", WBA_AGENT_TYPE_NONE, WBA_OK,
+      "https://a.example" WELL_KNOWN, "https://a.example" },
+    { "https://A.example/k?v", WBA_AGENT_TYPE_NONE, WBA_OK,
+      "https://a.example/k?v", "https://a.example/k" },
+
+    { "https://A.example", WBA_AGENT_TYPE_DIRECTORY, WBA_OK,
+      "https://a.example" WELL_KNOWN, "https://a.example" },
+    { "https://a.example/", WBA_AGENT_TYPE_DIRECTORY, WBA_OK,
+      "https://a.example" WELL_KNOWN, "https://a.example" },
+    { "https://a.example/k/l?v", WBA_AGENT_TYPE_DIRECTORY, WBA_OK,
+      "https://a.example" WELL_KNOWN, "https://a.example" },
+    { "https://a.example?v", WBA_AGENT_TYPE_DIRECTORY, WBA_OK,
+      "https://a.example" WELL_KNOWN, "https://a.example" },
+    { "https://a.example:8443/k", WBA_AGENT_TYPE_DIRECTORY, WBA_OK,
+      "https://a.example:8443" WELL_KNOWN, "https://a.example:8443" },
+    { "https://a.example" WELL_KNOWN, WBA_AGENT_TYPE_DIRECTORY, WBA_OK,
+      "https://a.example" WELL_KNOWN, "https://a.example" },
+
+    { "https://a.example", WBA_AGENT_TYPE_JWKS_URI, WBA_OK,
+      "https://a.example/", "https://a.example" },
+    { "https://a.example:443/", WBA_AGENT_TYPE_JWKS_URI, WBA_OK,
+      "https://a.example/", "https://a.example" },
+    { "https://a.example?v", WBA_AGENT_TYPE_JWKS_URI, WBA_OK,
+      "https://a.example/?v", "https://a.example" },
+    { "https://a.example/K/../l?v", WBA_AGENT_TYPE_JWKS_URI, WBA_OK,
+      "https://a.example/K/../l?v", "https://a.example/l" },
+
+    { "http://a.example", WBA_AGENT_TYPE_DIRECTORY, WBA_UNSUPPORTED, NULL,
+      NULL },
+    { "http://a.example", WBA_AGENT_TYPE_JWKS_URI, WBA_UNSUPPORTED, NULL,
+      NULL },
+    { "https://u@a.example/k", WBA_AGENT_TYPE_DIRECTORY, WBA_INVALID, NULL,
+      NULL },
+    { "https://a.example/#f", WBA_AGENT_TYPE_DIRECTORY, WBA_INVALID, NULL,
+      NULL },
+    { "https://a.example/#f", WBA_AGENT_TYPE_JWKS_URI, WBA_INVALID, NULL,
+      NULL },
+    { "https://a.example/ ", WBA_AGENT_TYPE_DIRECTORY, WBA_INVALID, NULL,
+      NULL },
+};
+
+static void
+test_located(void **state)
+{
+    wba_str_t url, resolved = WBA_STR_NONE, identity = WBA_STR_NONE;
+    wba_status_t status;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(located); i++) {
+        url = exact(located[i].url, strlen(located[i].url));
+        status = wba_agent_locate(&mem, url, located[i].type, &resolved,
+                                  &identity);
+        drop(url);
+        if (status != located[i].status
+            || (status == WBA_OK
+                && (!same(resolved, located[i].resolved)
+                    || !same(identity, located[i].identity))))
+        {
+            fail_msg("case %zu <%s>: %d <%.*s> <%.*s>", i, located[i].url,
+                     (int) status, (int) resolved.len,
+                     (const char *) resolved.data, (int) identity.len,
+                     (const char *) identity.data);
+        }
+    }
+}
+
+/* With every amount of memory up to enough, it fails cleanly or succeeds. */
+static void
+test_located_memory(void **state)
+{
+    wba_status_t status = WBA_NO_MEMORY;
+    wba_str_t resolved, identity;
+    wba_arena_t small;
+    wba_mem_t little;
+    size_t size;
+
+    (void) state;
+    for (size = 0; status != WBA_OK; size += 16) {
+        assert_true(size < 4096);
+        wba_arena_init(&small, block, size);
+        little = wba_arena_mem(&small);
+        status = wba_agent_locate(&little, WBA_STR("https://a.example/k"),
+                                  WBA_AGENT_TYPE_DIRECTORY, &resolved,
+                                  &identity);
+        assert_true(status == WBA_OK || status == WBA_NO_MEMORY);
+    }
+    assert_true(size > 64);
+}
+
 static void
 test_agent_limits(void **state)
 {
     char text[WBA_MAX_URL + 1];
-    wba_str_t url, out;
+    wba_str_t url, out, identity;
 
     (void) state;
     memset(text, 'a', sizeof(text));
@@ -338,6 +435,15 @@ test_agent_limits(void **state)
     assert_int_equal(out.len, WBA_MAX_URL + strlen(WELL_KNOWN));
     assert_int_equal(wba_agent_identity(&mem, url, &out), WBA_OK);
     assert_int_equal(out.len, WBA_MAX_URL);
+    assert_int_equal(wba_agent_locate(&mem, url, WBA_AGENT_TYPE_DIRECTORY,
+                                      &out, &identity),
+                     WBA_OK);
+    assert_int_equal(out.len, WBA_MAX_URL + strlen(WELL_KNOWN));
+    assert_int_equal(identity.len, WBA_MAX_URL);
+    assert_int_equal(wba_agent_locate(&mem, url, WBA_AGENT_TYPE_JWKS_URI,
+                                      &out, &identity),
+                     WBA_OK);
+    assert_int_equal(out.len, WBA_MAX_URL + 1);
     drop(url);
     url = exact(text, WBA_MAX_URL + 1);
     assert_int_equal(wba_agent_resolve(&mem, url, &out), WBA_INVALID);
@@ -359,6 +465,8 @@ main(void)
         cmocka_unit_test(test_authority),
         cmocka_unit_test(test_authority_copies_only_to_change),
         cmocka_unit_test(test_agents),
+        cmocka_unit_test(test_located),
+        cmocka_unit_test(test_located_memory),
         cmocka_unit_test(test_agent_limits),
     };
 

@@ -237,6 +237,19 @@ keyid_forms(void **state)
     kit_free(k);
 }
 
+static void
+offer_all(kit_t *k)
+{
+    wba_keyring_match_t match;
+    size_t cursor = 0;
+
+    while (wba_keyring_next(k->ring, k->verify.key.keyid, &cursor, &match)
+           == WBA_OK)
+    {
+        wba_verify_offer(&k->verify, &match);
+    }
+}
+
 /* Several keys under one kid: those of a directory, then the next one's, and
  * no more than WBA_MAX_CANDIDATES. */
 static void
@@ -265,6 +278,72 @@ candidates(void **state)
         }
         kit_free(k);
     }
+}
+
+/* A directory that publishes others' thumbprints as kids, however many times,
+ * does not keep out the keys that really have them; the order is that of the
+ * offers otherwise. */
+static void
+squatted_thumbprint(void **state)
+{
+    static const unsigned squatters[] = { 0, 1, 3, 4, 6 };
+    const wba_keyring_match_t *c;
+    kit_t *k;
+    unsigned j, n;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(squatters); i++) {
+        k = kit_new();
+        kit_directory(k, "squatter", "tap", NULL);
+        for (j = 0; j < squatters[i]; j++) {
+            kit_put(k, 0, BOB, k->keys[ALICE].text);
+        }
+        kit_put(k, kit_directory(k, "second", "tap", NULL), ALICE, NULL);
+        kit_put(k, kit_directory(k, "third", "tap", NULL), ALICE, "kid");
+        kit_put(k, kit_directory(k, "fourth", "tap", NULL), BOB,
+                k->keys[ALICE].text);
+        kit_once(k, ALICE, TAP("n"));
+        expect_verdict(k, WBA_REASON_OK);
+        assert_ptr_equal(k->verdict.signature->directory, &k->directories[1]);
+
+        kit_request(k, HEAD); /* and what was offered, in order */
+        kit_sign(k, ALICE, "sig1", TAP("m"));
+        k->stop = WBA_NEED_KEY;
+        kit_run(k);
+        offer_all(k);
+        c = k->verify.candidates;
+        n = squatters[i] + 3 < WBA_MAX_CANDIDATES ? squatters[i] + 3
+                                                  : WBA_MAX_CANDIDATES;
+        assert_int_equal(k->verify.ncandidates, n);
+        for (j = 1; j < n; j++) {
+            assert_true(c[j - 1].directory <= c[j].directory);
+        }
+        for (j = 0; j < n && !c[j].by_thumbprint; j++) {
+        }
+        assert_int_equal(c[j].directory, 1);
+        assert_int_equal(c[j + 1].directory, 2);
+        kit_free(k);
+    }
+}
+
+/* Where a profile knows keys by kid alone, a thumbprint is no better. */
+static void
+thumbprint_unasked(void **state)
+{
+    unsigned j;
+    kit_t *k = kit_new();
+
+    (void) state;
+    kit_directory(k, "first", "tap", NULL);
+    k->directories[0].profile.keyid = WBA_KEYID_KID;
+    for (j = 0; j < WBA_MAX_CANDIDATES; j++) {
+        kit_put(k, 0, BOB, k->keys[ALICE].text);
+    }
+    kit_put(k, 0, ALICE, k->keys[ALICE].text);
+    kit_once(k, ALICE, TAP("n"));
+    expect_verdict(k, WBA_REASON_BAD_SIGNATURE);
+    kit_free(k);
 }
 
 /* Of several keys, one whose own validity or directory keeps it out does not
@@ -515,6 +594,8 @@ main(void)
         cmocka_unit_test(agentless_bot),
         cmocka_unit_test(keyid_forms),
         cmocka_unit_test(candidates),
+        cmocka_unit_test(squatted_thumbprint),
+        cmocka_unit_test(thumbprint_unasked),
         cmocka_unit_test(candidate_rules),
         cmocka_unit_test(candidate_reasons),
         cmocka_unit_test(refetch),

@@ -155,6 +155,13 @@ crowded(kit_t *k)
 }
 
 static void
+too_many_agents(kit_t *k)
+{
+    kit_discovery(k, "web-bot-auth");
+    k->why = WBA_REASON_DISCOVERY_LIMIT;
+}
+
+static void
 store_seen(kit_t *k)
 {
     k->store = WBA_STORE_SEEN;
@@ -369,6 +376,9 @@ static const case_t cases[] = {
       NULL, NULL, BOB },
     { R(SIGNATURE_AGENT_UNPARSABLE), SENDS_AGENT("https://u@a.example/"),
       BOT_A, NULL, NULL, BOB },
+    { R(SIGNATURE_AGENT_UNQUOTED), HEAD "Signature-Agent: " AGENT_A "\r\n",
+      "(\"@authority\" \"signature-agent\")" TIMES KEYID BOT, NULL, NULL,
+      BOB },
     { R(SIGNATURE_AGENT_AMBIGUOUS_MEMBER),
       HEAD "Signature-Agent: x=\"" AGENT_A "\", y=\"" AGENT_B "\"\r\n",
       "(\"@authority\" \"signature-agent\")" TIMES KEYID BOT, NULL, NULL,
@@ -392,6 +402,8 @@ static const case_t cases[] = {
     { R(KEY_UNKNOWN), NULL, TAP("n"), NULL, NULL, BOB },
     { R(KEY_UNKNOWN), SENDS_AGENT(AGENT_A), BOT_A, NULL, NULL, CAROL },
     { R(DIRECTORY_UNAVAILABLE), NULL, TAP("n"), NULL, unavailable, BOB },
+    { R(DISCOVERY_LIMIT), SENDS_AGENT("https://evil.example/keys"), BOT_A,
+      NULL, too_many_agents, BOB },
     { R(TOO_MANY_WAITING), NULL, TAP("n"), NULL, crowded, BOB },
 
     { R(NONCE_REPLAYED), NULL, TAP("n"), NULL, already_used, ALICE },

@@ -18,14 +18,15 @@ REASONS = {
         "signature-agent-typed", "signature-agent-absent",
         "agent-not-allowed", "key-unknown"), ("unverified", "unknown")),
     **dict.fromkeys((
-        "directory-unavailable", "too-many-waiting", "nonce-store-full",
-        "nonce-store-cold", "nonce-store-unavailable", "body-unavailable",
-        "out-of-memory"), ("unverified", "unavailable")),
+        "directory-unavailable", "discovery-limit", "too-many-waiting",
+        "nonce-store-full", "nonce-store-cold", "nonce-store-unavailable",
+        "body-unavailable", "out-of-memory"), ("unverified", "unavailable")),
     **dict.fromkeys((
         "signature-input-unreadable", "signature-input-keyid-case",
         "signature-value-unreadable", "field-too-large",
         "too-many-signatures", "too-many-components", "duplicate-label",
-        "bad-component", "duplicate-component", "signature-agent-unparsable"),
+        "bad-component", "duplicate-component", "signature-agent-unparsable",
+        "signature-agent-unquoted"),
         ("invalid", "malformed")),
     **dict.fromkeys((
         "missing-component", "bad-component-value",
