@@ -70,6 +70,7 @@ WBA := $(BUILD)/wba
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 SHIMS := $(BUILD)/unit/slow_resolver.so
+NAMES := $(BUILD)/tests/names.so
 
 .PHONY: all
 all: module wba ## build the module and the tool (build/gcc), installing nothing
@@ -172,6 +173,10 @@ $(BUILD)/unit/%.so: tests/unit/%.c
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
 
+$(BUILD)/tests/%.so: tests/integration/shims/%.c
+	@mkdir -p $(@D)
+	@$(CC) -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
+
 $(BUILD)/sf_vectors: tests/conformance/sf_vectors.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
@@ -197,7 +202,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 	$(PYTHON) -m pytest -q -p no:cacheprovider
 
 .PHONY: integration
-integration: all ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
+integration: all $(NAMES) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)
 
 INTEROP := build/interop
@@ -217,7 +222,7 @@ test: deps ## install what is needed, build, run every test that is not long
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory conformance
-	@$(MAKE) --no-print-directory $(INTEROP)/node_modules
+	@$(MAKE) --no-print-directory $(INTEROP)/node_modules $(NAMES)
 	@$(PYTEST) tests/interop tests/integration $(PYTEST_ARGS)
 
 .PHONY: run

@@ -322,7 +322,7 @@ attribute(const wba_message_t *msg, wba_str_t label,
           wba_sigagent_t *out)
 {
     choice_t choice = { .label = label, .lenient = lenient };
-    const member_t *chosen;
+    const member_t *chosen = NULL;
     wba_status_t status;
     wba_reason_t why;
     wba_str_t field;

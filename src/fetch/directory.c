@@ -377,7 +377,7 @@ static wba_status_t
 keep_proven(wba_directory_answer_t *answer, const uint8_t *proven)
 {
     wba_keyset_builder_t *b;
-    wba_keyset_t kept;
+    wba_keyset_t kept = { NULL, 0 };
     wba_status_t status;
 
     b = wba_keyset_builder_new();

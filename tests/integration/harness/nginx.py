@@ -69,11 +69,14 @@ def wait_for(what, condition, seconds=20):
 
 
 class Nginx:
-    """module None: nginx without the module under test."""
+    """module None: nginx without the module under test.  names: a
+    harness.names.Names, for what it looks up and connects to."""
 
-    def __init__(self, binary, module, template, files=None, **values):
+    def __init__(self, binary, module, template, files=None, names=None,
+                 **values):
         self.binary = binary
         self.module = module
+        self.names = names
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="wba-test-"))
         self.dir.chmod(0o755)
         for folder in ("logs", "temp", "html", "keys"):
@@ -139,11 +142,15 @@ class Nginx:
                 "-c", "nginx.conf", *more]
 
     def environment(self):
-        preload = os.environ.get("NGINX_PRELOAD")
-        if not preload:
+        """NGINX_PRELOAD (the sanitizers') comes before everything else."""
+        preload = [os.environ.get("NGINX_PRELOAD", "")]
+        if self.names:
+            preload.append(str(self.names.library))
+        if not any(preload):
             return None
-        return {"ASAN_OPTIONS": "detect_leaks=0", **os.environ,
-                "LD_PRELOAD": preload}
+        more = self.names.environment() if self.names else {}
+        return {"ASAN_OPTIONS": "detect_leaks=0", **os.environ, **more,
+                "LD_PRELOAD": " ".join(preload).strip()}
 
     def test(self):
         """nginx -t: (whether it succeeded, what it printed)."""

@@ -8,7 +8,9 @@ import tempfile
 import pytest
 
 from .directory import Directory
+from .names import Names
 from .nginx import Nginx
+from .shops import Shops
 from .tls import Authority
 from .upstream import Upstream
 
@@ -31,6 +33,17 @@ def binaries(request):
     """(nginx, module), the module's path absolute."""
     module = (ROOT / request.config.getoption("--module")).resolve()
     return request.config.getoption("--nginx"), module
+
+
+@pytest.fixture
+def names(binaries):
+    """For serve(..., names=names)."""
+    library = pathlib.Path(os.environ.get(
+        "NAMES_SHIM", binaries[1].parent / "tests" / "names.so"))
+    assert library.exists(), "run make integration, or set NAMES_SHIM"
+    table = Names(library)
+    yield table
+    table.close()
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +110,13 @@ def directory(authority):
     server = Directory(authority)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def shop(serve, directory, authority):
+    shops = Shops(serve, directory, authority)
+    yield shops
+    shops.stop()
 
 
 @pytest.fixture(scope="module")

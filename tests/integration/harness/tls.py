@@ -1,9 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A certificate authority for loopback, made by the openssl command."""
+"""A certificate authority for loopback."""
 
+import datetime
+import ipaddress
 import subprocess
 
-NAMES = "DNS:localhost,DNS:shop.test,DNS:*.shop.test,IP:127.0.0.1"
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+NAMES = ("DNS:localhost,DNS:shop.test,DNS:*.shop.test,IP:127.0.0.1,"
+         "DNS:bot.test,DNS:www.bot.test,DNS:other.test,DNS:slow.test,"
+         "DNS:*.agents.test,DNS:agents.test,DNS:*.deep.agents.test")
 
 
 class Authority:
@@ -11,12 +19,13 @@ class Authority:
 
     def __init__(self, folder, subject="test CA"):
         folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self.folder = folder
         self.ca = folder / "ca.crt"
         self.cert = folder / "server.crt"
         self.key = folder / "server.key"
         ca_key = folder / "ca.key"
         new = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-               "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
+               "ec_paramgen_curve:P-256", "-nodes", "-days", "30"]
         run([*new, "-subj", "/CN=" + subject, "-keyout", ca_key,
              "-out", self.ca])
         csr = folder / "server.csr"
@@ -26,9 +35,45 @@ class Authority:
         extensions = folder / "server.ext"
         extensions.write_text("subjectAltName=%s\n" % NAMES)
         run(["openssl", "x509", "-req", "-in", csr, "-CA", self.ca, "-CAkey",
-             ca_key, "-CAcreateserial", "-days", "2", "-extfile", extensions,
+             ca_key, "-CAcreateserial", "-days", "30", "-extfile", extensions,
              "-out", self.cert])
         self.key.chmod(0o644)   # nginx's master reads it, whoever that is
+
+    def issue(self, *names, days=30):
+        """Files (cert, key) of a server for other names, or one that expired
+        (days below zero), by this authority."""
+        ca = x509.load_pem_x509_certificate(self.ca.read_bytes())
+        ca_key = serialization.load_pem_private_key(
+            (self.folder / "ca.key").read_bytes(), None)
+        key = ec.generate_private_key(ec.SECP256R1())
+        now = datetime.datetime.utcnow()
+        serial = x509.random_serial_number()
+        cert = (x509.CertificateBuilder()
+                .subject_name(x509.Name([x509.NameAttribute(
+                    x509.NameOID.COMMON_NAME, names[0])]))
+                .issuer_name(ca.subject)
+                .public_key(key.public_key())
+                .serial_number(serial)
+                .not_valid_before(now - datetime.timedelta(days=10))
+                .not_valid_after(now + datetime.timedelta(days=days))
+                .add_extension(x509.SubjectAlternativeName(
+                    [general(n) for n in names]), False)
+                .sign(ca_key, hashes.SHA256()))
+        files = [self.folder / ("%x.%s" % (serial, end))
+                 for end in ("crt", "key")]
+        files[0].write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+        files[1].write_bytes(key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption()))
+        return tuple(files)
+
+
+def general(name):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
 
 
 def run(args):
