@@ -240,6 +240,7 @@ $(BUILD)/load: tests/bench/load.c $(CORE_LIB)
 .PHONY: bench
 bench: all $(BUILD)/load ## measure: ratios within one run, on loopback
 	@$(PYTHON) tests/bench/run.py --build $(BUILD)
+	@$(PYTHON) tests/bench/directories.py --build $(BUILD)
 
 .PHONY: clean
 clean: ## remove everything that was built

@@ -18,9 +18,9 @@
 #define PROOF_SKEW 60
 
 /* Bytes that the check of a proof may use: eight signature bases that grow to
- * 64 KB by doubling, and what is read on the way.  Pages that are not used are
- * not touched. */
-#define PROOF_MEMORY (1280 * 1024)
+ * 64 KB by doubling are 1 MB, and fields of several lines are copied.  Pages
+ * that are not used are not touched. */
+#define PROOF_MEMORY (2 * 1024 * 1024)
 
 /* Bytes of a media type and of a Location that are shown, once escaped. */
 #define SHOWN_TYPE 72
@@ -340,17 +340,21 @@ check_proof(const wba_fetch_result_t *result,
             wba_directory_answer_t *answer, uint8_t *proven)
 {
     uint8_t *block = malloc(PROOF_MEMORY);
+    wba_status_t status;
     wba_arena_t arena;
 
     if (block == NULL) {
         return WBA_NO_MEMORY;
     }
     wba_arena_init(&arena, block, PROOF_MEMORY);
-    if (check_within(result, options, answer, &arena, proven) != WBA_OK) {
-        /* Memory there was, within reason: what is too much is bad. */
+    status = check_within(result, options, answer, &arena, proven);
+    if (status != WBA_OK) {
+        /* Memory there was, within reason: what wants more is bad. */
         answer->proof.state = WBA_PROOF_BAD;
         answer->proof.proven = 0;
-        answer->proof.text = "it is too long to be checked";
+        answer->proof.text = status == WBA_NO_MEMORY
+                                 ? "it is too long to be checked"
+                                 : "the URL that was asked has no authority";
     }
     free(block);
     return WBA_OK;
@@ -513,113 +517,4 @@ wba_directory_read(const wba_fetch_result_t *result,
     }
     make_printable(answer->error);
     return status;
-}
-
-/* --- "redirect www" */
-
-/* The Location, of which there must be one. */
-static wba_str_t
-only_location(const wba_fetch_result_t *result)
-{
-    wba_str_t name, value, found = WBA_STR_NONE;
-    size_t at = 0;
-
-    while (wba_fetch_header_next(result, &at, &name, &value)) {
-        if (wba_str_eq_nocase(name, WBA_STR("location"))) {
-            if (found.data != NULL) {
-                return WBA_STR_NONE;
-            }
-            found = value;
-        }
-    }
-    return found;
-}
-
-static bool
-is_plain_https(const wba_uri_t *uri)
-{
-    return wba_str_eq_nocase(uri->scheme, WBA_STR("https"))
-           && uri->userinfo.data == NULL && uri->fragment.data == NULL;
-}
-
-/* A number that wba_uri_parse has checked. */
-static unsigned
-port_of(const wba_uri_t *uri)
-{
-    unsigned port = 0;
-    size_t i;
-
-    for (i = 0; i < uri->port.len; i++) {
-        port = port * 10 + (uri->port.data[i] - '0');
-    }
-    return uri->port.len != 0 ? port : 443;
-}
-
-/* Whether the last label is a number, as an IPv4 address's is, or any byte
- * needs to be decoded first. */
-static bool
-is_doubtful_host(wba_str_t host)
-{
-    size_t i, end = host.len;
-
-    if (memchr(host.data, '%', host.len) != NULL) {
-        return true;
-    }
-    if (end != 0 && host.data[end - 1] == '.') {
-        end--;
-    }
-    i = end;
-    while (i > 0 && host.data[i - 1] != '.') {
-        i--;
-    }
-    return i == end || (host.data[i] >= '0' && host.data[i] <= '9');
-}
-
-static bool
-begins_www(wba_str_t host)
-{
-    return host.len > 4
-           && wba_str_eq_nocase(wba_str(host.data, 4), WBA_STR("www."));
-}
-
-/* Whether longer is "www." before shorter, which has none of its own. */
-static bool
-is_www_of(wba_str_t longer, wba_str_t shorter)
-{
-    return begins_www(longer) && !begins_www(shorter)
-           && !is_doubtful_host(shorter)
-           && wba_str_eq_nocase(wba_str(longer.data + 4, longer.len - 4),
-                                shorter);
-}
-
-static bool
-is_www_hop(const wba_uri_t *from, const wba_uri_t *to)
-{
-    return is_plain_https(from) && is_plain_https(to)
-           && (is_www_of(from->host, to->host)
-               || is_www_of(to->host, from->host))
-           && port_of(from) == port_of(to)
-           && wba_str_eq(from->path, to->path)
-           && (from->query.data == NULL) == (to->query.data == NULL)
-           && wba_str_eq(from->query, to->query);
-}
-
-bool
-wba_directory_redirects(const wba_fetch_result_t *result, const char *url,
-                        char *to, size_t size)
-{
-    wba_str_t location = only_location(result);
-    wba_uri_t asked, named;
-
-    if (result->error != WBA_FETCH_OK || !is_redirect(result->status)
-        || result->status == 303 || location.len >= size
-        || wba_uri_parse(wba_str_z(url), &asked) != WBA_OK
-        || wba_uri_parse(location, &named) != WBA_OK
-        || !is_www_hop(&asked, &named))
-    {
-        return false;
-    }
-    memcpy(to, location.data, location.len);
-    to[location.len] = '\0';
-    return true;
 }

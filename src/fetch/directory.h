@@ -23,7 +23,8 @@ typedef struct {
     wba_jwks_options_t jwks; /* well_known also decides the media types */
     bool conditional;    /* validators were sent: a 304 answers */
     bool proof_required; /* keys that have not proven possession are dropped,
-                            and none left is a failure */
+                            and none left is a failure; but a set that holds
+                            none to begin with revokes without proof */
     const char *url;     /* that was asked, for the proof's @authority */
     int64_t now;         /* seconds since the epoch */
 } wba_directory_options_t;
@@ -31,9 +32,10 @@ typedef struct {
 typedef struct {
     bool unchanged;   /* a 304 to our own conditional request: keep the set */
     wba_keyset_t set; /* else the keys; the caller frees set.data */
-    size_t skipped;   /* entries of which no key came */
+    size_t skipped;   /* entries of which no key came into set */
     wba_freshness_t freshness; /* filled in for every HTTP answer */
-    wba_proof_t proof;         /* of a 200 answer */
+    wba_proof_t proof; /* of a 200 answer whose set could be read; else
+                          ABSENT */
     char etag[WBA_MAX_VALIDATOR];          /* "": none */
     char last_modified[WBA_MAX_VALIDATOR]; /* "": none */
     char error[256]; /* why there is neither, printable ASCII; "" where there
@@ -53,10 +55,12 @@ wba_status_t wba_directory_read(const wba_fetch_result_t *result,
                                 wba_directory_answer_t *answer);
 
 /*
- * Whether an answer to url is the one redirect that "redirect www" allows: 301,
- * 302, 307 or 308 to the same https URL with "www." put before its host or
- * taken away; Location absolute.  Writes that URL, ends in NUL, into to (of
- * size bytes).
+ * Whether an answer to url is the one redirect that "redirect www" allows:
+ * 301, 302, 307 or 308 to the same https URL with "www." put before its host
+ * or taken away; Location absolute and alone.  Path and query are the same to
+ * the byte; the default port may be left out; neither host is an address or
+ * percent-encoded.  Writes that URL, as received, ended by NUL, into to (of
+ * size bytes, or false).
  */
 bool wba_directory_redirects(const wba_fetch_result_t *result, const char *url,
                              char *to, size_t size);

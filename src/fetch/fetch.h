@@ -89,7 +89,8 @@ typedef enum {
 
 /* Strings end in NUL, are copied and may be NULL unless it says otherwise. */
 typedef struct {
-    const char *url;  /* required */
+    const char *url;  /* required; path and query are sent as they stand, dot
+                         segments included */
     long timeout_ms;  /* from start to end, resolving included; 0: default */
     size_t max_body;  /* bytes after decoding; 0: WBA_FETCH_BODY */
     const char *trusted_certificate; /* PEM file; the only trust; NULL: the
@@ -124,7 +125,7 @@ typedef struct {
     wba_str_t body;   /* empty unless OK.  Where the server said no length
                          and just ended the connection, it may be cut short:
                          what is a JSON object then is a whole one. */
-    bool decoded;     /* a content coding was taken off the body */
+    bool decoded;     /* the answer had a content coding; body is without */
     wba_str_t content_type; /* of the header, untouched; or absent */
     wba_str_t headers;      /* see wba_fetch_header_next() */
     uint64_t elapsed_ms;

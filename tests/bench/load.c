@@ -2,7 +2,9 @@
 /*
  * The load of the benchmarks: signs requests beforehand, then sends them over
  * keep-alive connections on loopback and counts the answers; or measures one
- * libsodium verification.  Bounded in count; prints one JSON object.
+ * libsodium verification.  Bounded in count; prints one JSON object, with the
+ * time from sending to the answer's end (microseconds) at the median, the 99th
+ * percentile, and the longest.
  *
  *     load raw COUNT
  *     load http PORT COUNT CONNECTIONS PATH KIND SEED [now]
@@ -38,6 +40,7 @@ typedef struct {
     size_t sent;     /* of the request under way */
     size_t request;  /* its index */
     bool busy;
+    double since;    /* when it was sent */
     size_t got;      /* bytes of the answer so far */
     char answer[4096];
 } connection_t;
@@ -168,6 +171,14 @@ connection_open(connection_t *c, int port)
 }
 
 static int
+compare_times(const void *a, const void *b)
+{
+    double x = *(const double *) a, y = *(const double *) b;
+
+    return x < y ? -1 : x > y;
+}
+
+static int
 run_http(int argc, char **argv)
 {
     size_t count, nconn, next = 0, done = 0, i, statuses[600] = { 0 };
@@ -176,7 +187,7 @@ run_http(int argc, char **argv)
     identity_t id;
     size_t *lengths;
     char *requests;
-    double start;
+    double start, *times;
     int status;
     long now;
 
@@ -190,9 +201,12 @@ run_http(int argc, char **argv)
 
     requests = malloc(count * REQUEST_SIZE);
     lengths = calloc(count, sizeof(*lengths));
+    times = calloc(count + 1, sizeof(*times));
     conns = calloc(nconn, sizeof(*conns));
     fds = calloc(nconn, sizeof(*fds));
-    if (requests == NULL || lengths == NULL || conns == NULL || fds == NULL) {
+    if (requests == NULL || lengths == NULL || times == NULL || conns == NULL
+        || fds == NULL)
+    {
         die("malloc");
     }
     for (i = 0; i < count; i++) {
@@ -215,6 +229,7 @@ run_http(int argc, char **argv)
                     die("send");
                 }
                 conns[i].busy = true;
+                conns[i].since = seconds(CLOCK_MONOTONIC);
                 conns[i].got = 0;
                 next++;
             }
@@ -238,7 +253,7 @@ run_http(int argc, char **argv)
             if (answer_whole(c, &status)) {
                 statuses[status % 600]++;
                 c->busy = false;
-                done++;
+                times[done++] = seconds(CLOCK_MONOTONIC) - c->since;
             }
         }
     }
@@ -251,8 +266,12 @@ run_http(int argc, char **argv)
             printf("%s\"%zu\": %zu", nconn++ ? ", " : "", i, statuses[i]);
         }
     }
-    printf("}}\n");
+    qsort(times, count, sizeof(*times), compare_times);
+    printf("}, \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f}\n",
+           times[count / 2] * 1e6, times[count * 99 / 100] * 1e6,
+           times[count - 1] * 1e6);
     free(requests);
+    free(times);
     free(lengths);
     free(conns);
     free(fds);

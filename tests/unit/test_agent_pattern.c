@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* core/agent_pattern: what an operator may write, and which agents it means. */
+/* core/agent_pattern: what an operator may write, and whom it means. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -256,8 +256,8 @@ test_path_as_it_stands(void **state)
 }
 
 /* Nothing but the request decides: no proxy of the environment's, no password
- * of a .netrc, nothing that an earlier answer wanted to be remembered (cookies,
- * Alt-Svc, HSTS). */
+ * of a .netrc, nothing that an earlier answer wanted to be remembered
+ * (cookies, Alt-Svc, HSTS). */
 static void
 test_environment_and_memory_are_ignored(void **state)
 {
