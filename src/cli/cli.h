@@ -14,7 +14,8 @@
 
 /* Exit statuses. */
 #define CLI_OK 0
-#define CLI_REFUSED 1 /* wba verify: the request does not verify */
+#define CLI_REFUSED 1 /* wba verify: the request does not verify; wba
+                         directory: the module would not take it */
 #define CLI_TROUBLE 2 /* usage, or files that cannot be read or written */
 
 typedef struct {
@@ -28,6 +29,7 @@ extern const cli_command_t cmd_keygen;
 extern const cli_command_t cmd_jwks;
 extern const cli_command_t cmd_sign;
 extern const cli_command_t cmd_verify;
+extern const cli_command_t cmd_directory;
 extern const cli_command_t cmd_reasons;
 
 /* Which subcommand messages speak for; NULL: wba itself. */

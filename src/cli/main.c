@@ -9,7 +9,8 @@
 #include "crypto.h"
 
 static const cli_command_t *const commands[] = {
-    &cmd_keygen, &cmd_jwks, &cmd_sign, &cmd_verify, &cmd_reasons,
+    &cmd_keygen, &cmd_jwks,      &cmd_sign,
+    &cmd_verify, &cmd_directory, &cmd_reasons,
 };
 
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -34,10 +35,10 @@ usage(FILE *out)
 
     (void) fputs("Usage: wba COMMAND [OPTION]...\n\n", out);
     for (i = 0; i < NCOMMANDS; i++) {
-        (void) fprintf(out, "  %-8s %s\n", commands[i]->name,
+        (void) fprintf(out, "  %-9s %s\n", commands[i]->name,
                        commands[i]->summary);
     }
-    (void) fputs("  help     how to use wba, or one of its commands\n\n"
+    (void) fputs("  help      how to use wba, or one of its commands\n\n"
                  "'wba help COMMAND' lists a command's options.\n",
                  out);
 }

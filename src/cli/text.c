@@ -79,7 +79,8 @@ text_put_json(const json_t *json)
     if (json == NULL) {
         return cli_fail("out of memory");
     }
-    (void) json_dumpf(json, stdout, JSON_INDENT(2));
+    /* In ASCII: some terminals obey control characters of Unicode, too. */
+    (void) json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
     (void) fputc('\n', stdout);
     return CLI_OK;
 }

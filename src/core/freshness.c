@@ -4,6 +4,19 @@
 /* What RFC 9111 section 1.2.2 lets larger numbers become. */
 #define SATURATED INT64_C(2147483648)
 
+/* The last second of the year 9999, the last that an HTTP-date can name. */
+#define LATEST INT64_C(253402300799)
+
+#define FIFTY_YEARS (INT64_C(50) * 31556952)
+
+/* A clock between the times that dates can name, so that no difference of the
+ * two overflows. */
+static int64_t
+clock_of(int64_t now)
+{
+    return now < 0 ? 0 : now > LATEST ? LATEST : now;
+}
+
 void
 wba_freshness_init(wba_freshness_t *f, int64_t now)
 {
@@ -158,10 +171,13 @@ time_of_day(date_t *d)
 static int64_t
 finish(const date_t *d, int64_t year, int64_t mon, int64_t day, int64_t secs)
 {
+    int64_t t;
+
     if (d->bad || d->rest.len != 0 || !valid_day(year, mon, day)) {
         return -1;
     }
-    return days_from_civil(year, mon, day) * 86400 + secs;
+    t = days_from_civil(year, mon, day) * 86400 + secs;
+    return t < 0 ? -1 : t;
 }
 
 /* Sun, 06 Nov 1994 08:49:37 GMT */
@@ -201,7 +217,7 @@ rfc850_date(date_t d, int64_t now)
     /* The latest such year that is no more than 50 years ahead. */
     for (year += 2400; year >= 1900; year -= 100) {
         t = finish(&d, year, mon, day, secs);
-        if (t >= 0 && t - now <= INT64_C(50) * 31556952) {
+        if (t >= 0 && t - clock_of(now) <= FIFTY_YEARS) {
             return t;
         }
     }
@@ -249,14 +265,14 @@ wba_http_date(wba_str_t text, int64_t now)
 
 /* Header lines. */
 
-static bool
-quoted(wba_str_t *s)
+/* A quoted string's inside, or s as it is. */
+static wba_str_t
+unquoted(wba_str_t s)
 {
-    if (s->len >= 2 && s->data[0] == '"' && s->data[s->len - 1] == '"') {
-        *s = wba_str(s->data + 1, s->len - 2);
-        return true;
+    if (s.len >= 2 && s.data[0] == '"' && s.data[s.len - 1] == '"') {
+        return wba_str(s.data + 1, s.len - 2);
     }
-    return false;
+    return s;
 }
 
 static void
@@ -280,8 +296,7 @@ directive(wba_freshness_t *f, wba_str_t text)
     {
         f->no_store = true;
     } else if (wba_str_eq_nocase(name, WBA_STR("max-age"))) {
-        (void) quoted(&value);
-        seconds = delta_seconds(value);
+        seconds = delta_seconds(unquoted(value));
         if (seconds < 0) {
             f->bad = true;
         } else if (f->max_age < 0 || seconds < f->max_age) {
@@ -290,13 +305,17 @@ directive(wba_freshness_t *f, wba_str_t text)
     }
 }
 
-/* Commas inside quoted strings part nothing. */
+/* Commas inside quoted strings part nothing.  A string without an end may
+ * have swallowed anything: that line says that the answer is stale. */
 static void
 cache_control(wba_freshness_t *f, wba_str_t value)
 {
     size_t i, from = 0;
     bool inside = false;
 
+    if (value.len == 0) {
+        return;
+    }
     for (i = 0; i < value.len; i++) {
         uint8_t c = value.data[i];
 
@@ -310,6 +329,24 @@ cache_control(wba_freshness_t *f, wba_str_t value)
         }
     }
     directive(f, wba_str(value.data + from, value.len - from));
+    f->bad = f->bad || inside;
+}
+
+/* One number; of a list, which proxies make of several lines, the largest. */
+static void
+age(wba_freshness_t *f, wba_str_t value)
+{
+    size_t i, from = 0;
+    int64_t n;
+
+    for (i = 0; value.len != 0 && i <= value.len; i++) {
+        if (i == value.len || value.data[i] == ',') {
+            n = delta_seconds(
+                wba_str_trim(wba_str(value.data + from, i - from)));
+            f->age = n > f->age ? n : f->age;
+            from = i + 1;
+        }
+    }
 }
 
 static void
@@ -340,19 +377,19 @@ retry_after(wba_freshness_t *f, wba_str_t value)
 void
 wba_freshness_header(wba_freshness_t *f, wba_str_t name, wba_str_t value)
 {
-    int64_t n;
+    int64_t t;
 
     if (wba_str_eq_nocase(name, WBA_STR("cache-control"))) {
         cache_control(f, value);
     } else if (wba_str_eq_nocase(name, WBA_STR("age"))) {
-        n = delta_seconds(value);
-        f->age = n > f->age ? n : f->age;
+        age(f, value);
     } else if (wba_str_eq_nocase(name, WBA_STR("date"))) {
         f->date = wba_http_date(value, f->now);
     } else if (wba_str_eq_nocase(name, WBA_STR("expires"))) {
         expires(f, value);
     } else if (wba_str_eq_nocase(name, WBA_STR("last-modified"))) {
-        f->last_modified = wba_http_date(value, f->now);
+        t = wba_http_date(value, f->now);
+        f->last_modified = t > f->last_modified ? t : f->last_modified;
     } else if (wba_str_eq_nocase(name, WBA_STR("retry-after"))) {
         retry_after(f, value);
     }
@@ -363,7 +400,7 @@ wba_freshness_header(wba_freshness_t *f, wba_str_t name, wba_str_t value)
 static int64_t
 stated(const wba_freshness_t *f, int64_t now)
 {
-    int64_t date = f->date >= 0 ? f->date : now;
+    int64_t date = f->date >= 0 ? f->date : clock_of(now);
 
     if (f->bad || f->no_store) {
         return 0;
@@ -424,8 +461,8 @@ wba_freshness_retry_ms(unsigned failures, const wba_freshness_t *f,
 
     if (f != NULL) {
         wish = f->retry_after;
-        if (f->retry_at >= 0 && f->retry_at - now > wish) {
-            wish = f->retry_at - now;
+        if (f->retry_at >= 0 && f->retry_at - clock_of(now) > wish) {
+            wish = f->retry_at - clock_of(now);
         }
         wish = wish > most ? most : wish;
     }

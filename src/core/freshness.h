@@ -23,15 +23,18 @@
 typedef struct {
     int64_t now;   /* when it came, for dates with two digits of a year */
     bool no_store; /* no-store, no-cache, must-revalidate: do not rest on it */
-    bool bad;      /* an invalid max-age: already stale */
+    bool bad;      /* an invalid max-age, a quoted string without an end:
+                      already stale */
     bool bad_expires;      /* the same of Expires; max-age wins over it */
     int64_t max_age;       /* seconds; -1: none.  Of several the smallest */
-    int64_t age;           /* seconds; 0: none */
-    int64_t date;          /* seconds since the epoch; -1: none */
+    int64_t age;           /* seconds; 0: none.  Of several the largest */
+    int64_t date;          /* seconds since the epoch; -1: none.  Of several
+                              the last */
     int64_t expires;       /* the same; of several the earliest */
-    int64_t last_modified; /* the same */
-    int64_t retry_after;   /* seconds; -1: none */
-    int64_t retry_at;      /* seconds since the epoch; -1: none */
+    int64_t last_modified; /* the same; of several the latest */
+    int64_t retry_after;   /* seconds; -1: none.  Of several the largest */
+    int64_t retry_at;      /* seconds since the epoch; -1: none.  Of several
+                              the latest */
 } wba_freshness_t;
 
 void wba_freshness_init(wba_freshness_t *f, int64_t now);
@@ -67,7 +70,8 @@ int64_t wba_freshness_retry_ms(unsigned failures, const wba_freshness_t *f,
 
 /* An HTTP-date (RFC 9110 section 5.6.7: IMF-fixdate, RFC 850, asctime; a
  * two-digit year more than 50 years after now is of the past century) as
- * seconds since the epoch; -1 for anything else. */
+ * seconds since the epoch; -1 for anything else, earlier times among it.  That
+ * the day of the week is the right one is not looked at. */
 int64_t wba_http_date(wba_str_t text, int64_t now);
 
 #endif

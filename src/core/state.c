@@ -14,6 +14,9 @@
 #define VERSION 1
 #define SUM 32
 
+/* The end of the year 9999: sums of such times, and milliseconds, fit. */
+#define LATEST INT64_C(253402300799)
+
 typedef struct {
     uint32_t magic;
     uint32_t version;
@@ -32,6 +35,12 @@ typedef struct {
 _Static_assert(sizeof(header_t) == 88, "the record has no holes");
 
 #define SUMMED offsetof(header_t, size)
+
+static bool
+time_sound(int64_t t)
+{
+    return t >= 0 && t <= LATEST;
+}
 
 static bool
 checksum(const uint8_t *data, size_t size, uint8_t sum[SUM])
@@ -58,8 +67,9 @@ wba_state_write(const wba_state_t *state, uint8_t **data, size_t *size)
     *data = NULL;
     *size = 0;
     if (state->url.len > UINT16_MAX || state->etag.len > UINT16_MAX
-        || state->last_modified.len > UINT16_MAX || state->fetched < 0
-        || state->lifetime < 0 || wba_keyset_check(state->set) != WBA_OK)
+        || state->last_modified.len > UINT16_MAX
+        || !time_sound(state->fetched) || !time_sound(state->lifetime)
+        || wba_keyset_check(state->set) != WBA_OK)
     {
         return WBA_INVALID;
     }
@@ -124,7 +134,8 @@ header_fault(const header_t *h, wba_str_t bytes)
     }
     if (!checksum(bytes.data, bytes.len, sum)
         || sodium_memcmp(sum, h->sum, SUM) != 0 || h->unused != 0
-        || h->fetched < 0 || h->lifetime < 0 || !sizes_fit(h, bytes.len))
+        || !time_sound(h->fetched) || !time_sound(h->lifetime)
+        || !sizes_fit(h, bytes.len))
     {
         return "it is damaged";
     }
@@ -163,6 +174,7 @@ wba_state_read(wba_str_t bytes, wba_state_t *state, const char **why)
     state->lifetime = h.lifetime;
     *why = "its key set is damaged";
     if (wba_keyset_check(state->set) != WBA_OK) {
+        memset(state, 0, sizeof(*state));
         return WBA_INVALID;
     }
     *why = "";

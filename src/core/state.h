@@ -20,13 +20,15 @@ typedef struct {
 
 /* The record's bytes, malloc'ed into *data, for the caller to free().  WBA_OK,
  * WBA_INVALID (a part too long for its record: 64 KB each of url, etag,
- * last_modified; set fails wba_keyset_check), WBA_NO_MEMORY. */
+ * last_modified; a time that is negative or beyond the year 9999; set fails
+ * wba_keyset_check), WBA_NO_MEMORY. */
 wba_status_t wba_state_write(const wba_state_t *state, uint8_t **data,
                              size_t *size);
 
 /* Views into bytes; the set has passed wba_keyset_check.  WBA_OK;
  * WBA_UNSUPPORTED (another version, or another machine's byte order);
- * WBA_INVALID with *why, a short phrase: cut short, too long, damaged. */
+ * WBA_INVALID: cut short, too long, damaged.  *why is a short phrase, "" for
+ * WBA_OK; *state is all zero but for WBA_OK. */
 wba_status_t wba_state_read(wba_str_t bytes, wba_state_t *state,
                             const char **why);
 

@@ -2,7 +2,11 @@
 """The harness itself: the signer against the draft's vector, nginx without
 the module, the servers and clients against each other."""
 
+import errno
 import json
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -124,8 +128,8 @@ def test_load_and_reload(nginx):
 def test_directory_counts(directory, authority):
     directory.serve("/keys", body="{}")
     request = Request(target="/keys", host="localhost")
-    answers = load(5, lambda _: fetch(directory.port, request, name="localhost",
-                                      tls=authority.ca))
+    answers = load(5, lambda _: fetch(directory.port, request,
+                                      name="localhost", tls=authority.ca))
     assert [a.body for a in answers] == [b"{}"] * 5
     assert directory.count("/keys") == 5
     directory.serve("/keys", close=True)
@@ -140,3 +144,70 @@ def test_bad_log_lines_are_found(serve):
         nginx.check_log()
     nginx.expect("nonsense")
     nginx.check_log()
+
+
+def test_conditional_requests_to_the_directory(directory, authority):
+    date = "Mon, 02 Nov 2026 10:00:00 GMT"
+    directory.serve("/cond", body="{}", etag='"v1"', last_modified=date)
+
+    def status(*headers):
+        return fetch(directory.port,
+                     Request(target="/cond", host="localhost",
+                             headers=list(headers)),
+                     name="localhost", tls=authority.ca).status
+
+    assert status() == 200
+    assert status(("If-None-Match", '"v1"')) == 304
+    assert status(("If-None-Match", '"v2"'),
+                  ("If-Modified-Since", date)) == 200
+    assert status(("If-Modified-Since", date)) == 304
+    assert directory.count("/cond", 304) == 2
+    directory.serve("/cond", status=500)
+    assert status(("If-None-Match", '"v1"')) == 500
+
+
+def test_manners_by_host(directory, authority):
+    directory.serve("localhost/h", body="a")
+    directory.serve("/h", body="b")
+    got = [fetch(directory.port, Request(target="/h", host=host),
+                 name="localhost", tls=authority.ca).body
+           for host in ("localhost", "other.test")]
+    assert got == [b"a", b"b"]
+    assert directory.count("/h") == 2 and directory.count("localhost/h") == 1
+
+
+ASK = """
+import socket, sys, time
+def resolve(name):
+    try:
+        return [a[4][0] for a in socket.getaddrinfo(name, 1, type=1)]
+    except socket.gaierror:
+        return None
+def connect(address):
+    with socket.socket(socket.AF_INET6 if ":" in address
+                       else socket.AF_INET) as s:
+        return s.connect_ex((address, 443))
+print([resolve("a.test"), resolve("a.test"), resolve("a.test"),
+       resolve("unknown.test"), connect("93.184.216.34"),
+       connect("2606:2800::1"), connect("10.0.0.1")])
+print(time.monotonic())
+"""
+
+
+def test_names_and_connections(names, directory):
+    """Nothing leaves loopback."""
+    names.host("a.test", "93.184.216.34,[2606:2800::1]", "-")
+    names.map("93.184.216.34", directory)
+    names.map("[2606:2800::1]", directory)
+    names.advance(1000)
+    done = subprocess.run(
+        [sys.executable, "-c", ASK], stdout=subprocess.PIPE, check=True,
+        env={"LD_PRELOAD": str(names.library), **names.environment()})
+    got, clock = done.stdout.decode().splitlines()
+    assert json.loads(got.replace("None", "null").replace("'", '"')) == \
+        [["93.184.216.34", "2606:2800::1"], None, None, None, 0, 0,
+         errno.ENETUNREACH]
+    assert abs(float(clock) - time.monotonic() - 1000) < 20
+    assert names.connects() == ["93.184.216.34:443", "[2606:2800::1]:443",
+                                "10.0.0.1:443"]
+    assert names.lookups("a.test") == 3

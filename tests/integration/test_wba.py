@@ -988,7 +988,7 @@ def test_full_disk_is_noticed(box):
 def test_help_names_every_command():
     text = wba("help", status=0).stdout.decode()
     assert text == wba("--help", status=0).stdout.decode()
-    for name in ["keygen", "jwks", "sign", "verify", "reasons"]:
+    for name in ["keygen", "jwks", "sign", "verify", "directory", "reasons"]:
         assert re.search(r"^  %s +\w" % name, text, re.M)
         usage = wba("help", name, status=0).stdout.decode()
         assert usage.startswith("Usage: wba " + name)
@@ -999,7 +999,7 @@ def test_help_names_every_command():
 
 def test_docs_name_every_option():
     text = (ROOT / "docs/wba.md").read_text()
-    for name in ["keygen", "jwks", "sign", "verify", "reasons"]:
+    for name in ["keygen", "jwks", "sign", "verify", "directory", "reasons"]:
         usage = wba("help", name).stdout.decode()
         for option in set(re.findall(r"--[a-z-]+", usage)):
             assert option in text, option

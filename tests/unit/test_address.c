@@ -120,6 +120,7 @@ static const case_t cases6[] = {
     { "::ffff:255.255.255.255", false },
     { "::1:0:0:0", false },
     { "::1:ffff:8.8.8.8", false },
+    { "8000::ffff:8.8.8.8", false },
 
     /* v4-compatible and v4-translated: obsolete, whatever they hold */
     { "::8.8.8.8", false },
@@ -252,6 +253,87 @@ test_ipv4_inside_ipv6(void **state)
     }
 }
 
+static uint32_t
+number(const char *text)
+{
+    struct in_addr in;
+
+    assert_int_equal(inet_pton(AF_INET, text, &in), 1);
+    return ntohl(in.s_addr);
+}
+
+/* A second opinion on one address of every 256: numbers that are compared,
+ * rather than bits that are masked. */
+static void
+test_ipv4_throughout(void **state)
+{
+    static const struct {
+        const char *first, *last;
+    } ranges[] = {
+        { "0.0.0.0", "0.255.255.255" },
+        { "10.0.0.0", "10.255.255.255" },
+        { "100.64.0.0", "100.127.255.255" },
+        { "127.0.0.0", "127.255.255.255" },
+        { "169.254.0.0", "169.254.255.255" },
+        { "172.16.0.0", "172.31.255.255" },
+        { "192.0.0.0", "192.0.0.255" },
+        { "192.0.2.0", "192.0.2.255" },
+        { "192.88.99.0", "192.88.99.255" },
+        { "192.168.0.0", "192.168.255.255" },
+        { "198.18.0.0", "198.19.255.255" },
+        { "198.51.100.0", "198.51.100.255" },
+        { "203.0.113.0", "203.0.113.255" },
+        { "224.0.0.0", "255.255.255.255" },
+    };
+    struct sockaddr_in in = { .sin_family = AF_INET };
+    uint32_t first, last, n;
+    uint64_t at = 0;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i <= COUNT(ranges); i++) {
+        first = i < COUNT(ranges) ? number(ranges[i].first) : 0;
+        last = i < COUNT(ranges) ? number(ranges[i].last) : 0;
+        for (; at < (i < COUNT(ranges) ? (uint64_t) last + 1 : 1ULL << 32);
+             at += 256)
+        {
+            n = (uint32_t) (at + (at >> 8) % 256);
+            in.sin_addr.s_addr = htonl(n);
+            if (wba_address_is_public((const struct sockaddr *) &in)
+                != (i == COUNT(ranges) || n < first || n > last))
+            {
+                fail_msg("%u.%u.%u.%u", n >> 24, n >> 16 & 255, n >> 8 & 255,
+                         n & 255);
+            }
+        }
+    }
+    assert_true(at == 1ULL << 32);
+}
+
+/* The first sixteen bits alone, with a public rest: 2000::/3 and no more. */
+static void
+test_ipv6_throughout(void **state)
+{
+    struct sockaddr_in6 in = { .sin6_family = AF_INET6 };
+    unsigned n;
+    bool want;
+
+    (void) state;
+    assert_int_equal(inet_pton(AF_INET6, "::8000:8.8.8.8", &in.sin6_addr), 1);
+    in.sin6_addr.s6_addr[2] = 0x88; /* 2002:8808:808::, 2001:8808::, ... */
+    in.sin6_addr.s6_addr[3] = 0x08;
+    in.sin6_addr.s6_addr[4] = 0x08;
+    in.sin6_addr.s6_addr[5] = 0x08;
+    for (n = 0; n < 0x10000; n++) {
+        in.sin6_addr.s6_addr[0] = (uint8_t) (n >> 8);
+        in.sin6_addr.s6_addr[1] = (uint8_t) n;
+        want = n >= 0x2000 && n <= 0x3fff;
+        if (wba_address_is_public((const struct sockaddr *) &in) != want) {
+            fail_msg("%x", n);
+        }
+    }
+}
+
 /* Port, flow and scope are not looked at. */
 static void
 test_the_rest_of_the_address(void **state)
@@ -292,6 +374,8 @@ main(void)
         cmocka_unit_test(test_ipv4),
         cmocka_unit_test(test_ipv6),
         cmocka_unit_test(test_ipv4_inside_ipv6),
+        cmocka_unit_test(test_ipv4_throughout),
+        cmocka_unit_test(test_ipv6_throughout),
         cmocka_unit_test(test_the_rest_of_the_address),
         cmocka_unit_test(test_other_families),
     };

@@ -61,6 +61,7 @@ static const struct {
     { "*.com", WBA_AGENT_SUFFIX, ".com" },
     { "*.a", WBA_AGENT_SUFFIX, ".a" },
     { "*.1.example", WBA_AGENT_SUFFIX, ".1.example" },
+    { "*.AZaz09.zone", WBA_AGENT_SUFFIX, ".azaz09.zone" },
     { "*.xn--bcher-kva.example", WBA_AGENT_SUFFIX, ".xn--bcher-kva.example" },
     { "*._a.b-c.example", WBA_AGENT_SUFFIX, "._a.b-c.example" },
 
@@ -118,6 +119,11 @@ static const struct {
     { "*.1", WBA_INVALID }, /* addresses, and parts of them */
     { "*.0.0.1", WBA_INVALID },
     { "*.0x7f", WBA_INVALID },
+    { "*.example.9a", WBA_INVALID },
+    { "*.ex@mple.com", WBA_INVALID },
+    { "*.ex[mple.com", WBA_INVALID },
+    { "*.ex`mple.com", WBA_INVALID },
+    { "*.ex{mple.com", WBA_INVALID },
     { "*.example.1", WBA_INVALID },
     { "*.[::1]", WBA_INVALID },
     { "*.::1", WBA_INVALID },
@@ -211,6 +217,9 @@ static const struct {
     { "https://[::AB]", "https://[::ab]", true },
     { "https://[::1]", "https://[::2]", false },
     { "https://[::1]", "https://[::1]:8443", false },
+    { "https://[::1]", "https://[0:0:0:0:0:0:0:1]", false }, /* as written */
+    { "https://192.0.2.1", "https://192.0.2.1/k", true },
+    { "https://192.0.2.1", "https://192.0.2.10", false },
 
     /* suffixes: hosts under it, on any port, and nothing but the host */
     { "*.example.com", "https://a.example.com", true },
@@ -228,6 +237,19 @@ static const struct {
     { "*.example.com", "https://evil.example/a.example.com", false },
     { "*.example.com", "https://evil.example/x?a.example.com", false },
     { "*.example.com", "https://evil.example:8443/.example.com", false },
+    { "*.example.com", "https://a.b.c.d.e.f.g.example.com/k?x", true },
+    { "*.example.com", "https://example.com.example.com", true },
+    { "*.example.com", "https://xn--bcher-kva.example.com", true },
+    { "*.example.com", "https://aexample.com", false },
+    { "*.example.com", "https://a.badexample.com", false },
+    { "*.example.com", "https://a.example.co", false },
+    { "*.example.com", "https://a.example.comm", false },
+    { "*.example.com", "https://a.examplexcom", false },
+    { "*.example.com", "https://example.com.", false },
+    { "*.example.com", "https://[::1]", false },
+    { "*.b.example.com", "https://a.example.com", false },
+    { "*.b.example.com", "https://b.example.com", false },
+    { "*.b.example.com", "https://a.b.example.com", true },
     { "*.example.com", "https://com", false },
     { "*.com", "https://example.com", true },
     { "*.com", "https://a.b.example.com", true },
@@ -305,11 +327,57 @@ test_memory(void **state)
 
     (void) state;
     for (i = 0; i < COUNT(texts); i++) {
-        wba_arena_init(&arena, block, 0);
-        mem = wba_arena_mem(&arena);
-        assert_int_equal(wba_agent_pattern_parse(&mem, wba_str_z(texts[i]),
-                                                 &pattern),
-                         WBA_NO_MEMORY);
+        wba_status_t status = WBA_NO_MEMORY;
+        size_t size;
+
+        /* with every amount up to enough */
+        for (size = 0; status != WBA_OK; size++) {
+            assert_true(size < sizeof(block));
+            wba_arena_init(&arena, block, size);
+            mem = wba_arena_mem(&arena);
+            status = wba_agent_pattern_parse(&mem, wba_str_z(texts[i]),
+                                             &pattern);
+            assert_true(status == WBA_OK || status == WBA_NO_MEMORY);
+        }
+        assert_true(size > 1);
+    }
+    wba_arena_init(&arena, block, 0);
+    mem = wba_arena_mem(&arena);
+    assert_int_equal(wba_agent_pattern_parse(&mem, WBA_STR_NONE, &pattern),
+                     WBA_INVALID);
+}
+
+/* Blocks of exactly what was asked for, so that writing beyond is seen. */
+static void *
+exact_alloc(void *ctx, size_t size)
+{
+    void **blocks = ctx;
+
+    while (*blocks != NULL) {
+        blocks++;
+    }
+    *blocks = malloc(size ? size : 1);
+    return *blocks;
+}
+
+static void
+test_exact_memory(void **state)
+{
+    void *blocks[8];
+    wba_mem_t exact = { exact_alloc, blocks };
+    wba_agent_pattern_t pattern;
+    size_t i, k;
+
+    (void) state;
+    for (i = 0; i < COUNT(good); i++) {
+        memset(blocks, 0, sizeof(blocks));
+        assert_int_equal(wba_agent_pattern_parse(
+                             &exact, wba_str_z(good[i].text), &pattern),
+                         WBA_OK);
+        assert_true(wba_str_eq(pattern.text, wba_str_z(good[i].kept)));
+        for (k = 0; k < COUNT(blocks); k++) {
+            free(blocks[k]);
+        }
     }
 }
 
@@ -323,6 +391,7 @@ main(void)
         cmocka_unit_test(test_matching),
         cmocka_unit_test(test_what_is_no_url),
         cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_exact_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

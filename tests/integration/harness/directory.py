@@ -45,7 +45,7 @@ def http_date(seconds=0):
     return lambda: email.utils.formatdate(time.time() + seconds, usegmt=True)
 
 
-def proof_by(key, **over):
+def proof_by(key, /, **over):
     """How key proves that its owner publishes it."""
     return Sig(**{"key": key, "nonce": OMIT, "alg": OMIT,
                   "tag": "http-message-signatures-directory",

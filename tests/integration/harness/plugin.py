@@ -35,13 +35,19 @@ def binaries(request):
     return request.config.getoption("--nginx"), module
 
 
-@pytest.fixture
-def names(binaries):
-    """For serve(..., names=names)."""
+@pytest.fixture(scope="session")
+def names_library(binaries):
+    """shims/names.c, built beside the module."""
     library = pathlib.Path(os.environ.get(
         "NAMES_SHIM", binaries[1].parent / "tests" / "names.so"))
     assert library.exists(), "run make integration, or set NAMES_SHIM"
-    table = Names(library)
+    return library
+
+
+@pytest.fixture
+def names(names_library):
+    """For serve(..., names=names)."""
+    table = Names(names_library)
     yield table
     table.close()
 
