@@ -10,7 +10,7 @@ import pytest
 from harness.agents import (BROWSER, MASTERCARD, MASTERCARD_URL, PAYER,
                             STRANGER_KEY)
 from harness.client import curl, fetch
-from harness.nginx import HTTP
+from harness.nginx import HTTP, wait_for
 from harness.plugin import ROOT
 from harness.signer import Request, flip_bit
 
@@ -163,11 +163,15 @@ def test_a_purchase_reaches_the_application(ask):
 def test_the_log_names_the_agent(nginx, ask):
     ask(signed(PAYER, "/checkout/logged"))
     ask(signed(BROWSER, "/checkout/denied"))
-    log = nginx.access_log
-    line = [x for x in log.splitlines() if "/checkout/logged" in x][-1]
+
+    def logged(path):       # nginx writes it after the answer
+        lines = [x for x in nginx.access_log.splitlines() if path in x]
+        return lines[-1] if lines else None
+
+    line = wait_for("the log", lambda: logged("/checkout/logged"))
     assert 'agent="visa/agent-payer-auth"' in line
     assert 'result="verified"' in line and 'reason="ok"' in line
-    line = [x for x in log.splitlines() if "/checkout/denied" in x][-1]
+    line = wait_for("the log", lambda: logged("/checkout/denied"))
     assert 'reason="denied-by-rule"' in line and " 403 " in line
 
 
