@@ -25,6 +25,7 @@ set_policy(CURL *easy, bool allow_http)
     SET(CURLOPT_PROTOCOLS_STR, protocols);
     SET(CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
     SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_DNS_CACHE_TIMEOUT, 0L); /* fetches are minutes apart */
     SET(CURLOPT_PROXY, ""); /* nor what the environment says */
     SET(CURLOPT_NETRC, (long) CURL_NETRC_IGNORED);
     SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2);

@@ -66,6 +66,7 @@ typedef struct {
     ngx_atomic_t used;     /* when an agent of it last verified, roughly */
     ngx_atomic_t failures; /* in a row */
     ngx_atomic_t fetches;  /* started, ever */
+    ngx_atomic_t unsaved;  /* its state could not be kept, and that was said */
     size_t set_offset[2];  /* locked; into each half of the arena */
     size_t set_size[2];    /* locked */
     u_char etag[WBA_MAX_VALIDATOR];
@@ -124,8 +125,7 @@ typedef struct {
     ngx_str_t url; /* ends in NUL */
     uint64_t hash; /* of all that the key set depends on */
     unsigned well_known:1;
-    unsigned found:1;   /* discovered */
-    unsigned unsaved:1; /* its state could not be kept, and that was said */
+    unsigned found:1; /* discovered */
     ngx_http_wba_slot_t *slot; /* NULL for a file: source */
     uint64_t version;          /* of the set that this process has indexed */
 

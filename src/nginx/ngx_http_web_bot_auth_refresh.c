@@ -12,6 +12,9 @@
  * what came. */
 #define NGX_HTTP_WBA_LEASE_GRACE  2000
 
+/* Milliseconds: how often those who wait for a lease to end look. */
+#define NGX_HTTP_WBA_LEASE_LOOK  1000
+
 /* Log lines about single entries of one answer: a set may have thousands. */
 #define NGX_HTTP_WBA_NOTES  20
 
@@ -61,14 +64,15 @@ ngx_http_wba_refresh_end(ngx_http_wba_source_t *source, ngx_msec_t *end)
 static void
 ngx_http_wba_refresh_arm(ngx_http_wba_source_t *source)
 {
-    int64_t               delay;
+    int64_t               delay, lease;
     ngx_msec_t            end;
     ngx_http_wba_slot_t  *slot = source->slot;
 
     delay = (ngx_msec_int_t) (slot->due - ngx_current_msec);
     if (slot->lease) {
-        delay = ngx_max(delay,
-                        (ngx_msec_int_t) (slot->lease - ngx_current_msec));
+        /* It may be given back early, by a worker that ends. */
+        lease = (ngx_msec_int_t) (slot->lease - ngx_current_msec);
+        delay = ngx_max(delay, ngx_min(lease, NGX_HTTP_WBA_LEASE_LOOK));
     }
     if (ngx_http_wba_refresh_end(source, &end)) {
         delay = ngx_min(delay, (ngx_msec_int_t) (end - ngx_current_msec));

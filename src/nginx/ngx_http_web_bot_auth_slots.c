@@ -368,18 +368,24 @@ ngx_http_wba_slot_drop(ngx_http_wba_source_t *source)
 static ngx_uint_t
 ngx_http_wba_allowed(ngx_http_wba_zone_t *zone, ngx_uint_t per_minute)
 {
-    ngx_msec_t  full, elapsed;
+    ngx_msec_t      full;
+    ngx_msec_int_t  elapsed;
 
     full = per_minute * NGX_HTTP_WBA_ALLOWANCE;
+
     if (zone->allowance_at == 0) {
         zone->allowance = full;
-    } else {
-        elapsed = ngx_min(ngx_current_msec - zone->allowance_at,
-                          NGX_HTTP_WBA_ALLOWANCE);
+        zone->allowance_at = ngx_current_msec ? ngx_current_msec : 1;
+    }
+
+    /* Each worker has a cached time of its own: another's may be ahead. */
+    elapsed = ngx_http_wba_since(zone->allowance_at);
+    if (elapsed > 0) {
+        elapsed = ngx_min(elapsed, NGX_HTTP_WBA_ALLOWANCE);
         zone->allowance = ngx_min(zone->allowance + elapsed * per_minute,
                                   full);
+        zone->allowance_at = ngx_current_msec;
     }
-    zone->allowance_at = ngx_current_msec ? ngx_current_msec : 1;
 
     if (zone->allowance < NGX_HTTP_WBA_ALLOWANCE) {
         return 0;

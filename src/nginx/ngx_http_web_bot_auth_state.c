@@ -220,12 +220,12 @@ ngx_http_wba_state_save(ngx_http_wba_source_t *source,
     if (ngx_http_wba_state_write(source, set ? *set : current, record)
         == NGX_OK)
     {
-        source->unsaved = 0;
+        source->slot->unsaved = 0;
 
     } else {
         err = ngx_errno;
-        level = source->unsaved ? NGX_LOG_INFO : NGX_LOG_WARN;
-        source->unsaved = 1;
+        level = source->slot->unsaved ? NGX_LOG_INFO : NGX_LOG_WARN;
+        source->slot->unsaved = 1;
         ngx_log_error(level, source->mcf->log, err,
                       "web_bot_auth: the state of directory %V cannot be kept "
                       "in \"%V\": a restart will have to fetch its keys",
