@@ -423,6 +423,28 @@ ask_loop(directory_report_t *r, wba_str_t trusted)
     return rc;
 }
 
+/* What web_bot_auth_trusted_certificate would not take is no fault of the
+ * directory's. */
+static int
+read_trusted(const char *path, wba_str_t *trusted)
+{
+    if (path == NULL) {
+        return CLI_OK;
+    }
+    if (file_read(path, trusted) != CLI_OK) {
+        return CLI_TROUBLE;
+    }
+    if (strstr((const char *) trusted->data, "-----BEGIN CERTIFICATE-----")
+        == NULL)
+    {
+        file_free(*trusted);
+        return cli_fail("no certificate in %s; --ca wants a file of PEM "
+                        "certificates",
+                        path);
+    }
+    return CLI_OK;
+}
+
 /* A server that goes away must not end the tool; a pager that does, may. */
 static int
 ask_url(directory_report_t *r)
@@ -431,7 +453,7 @@ ask_url(directory_report_t *r)
     wba_str_t trusted = WBA_STR_NONE;
     int rc;
 
-    if (r->ask->ca != NULL && file_read(r->ask->ca, &trusted) != CLI_OK) {
+    if (read_trusted(r->ask->ca, &trusted) != CLI_OK) {
         return CLI_TROUBLE;
     }
     if (!wba_fetch_global_init()) {

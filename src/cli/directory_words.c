@@ -228,9 +228,9 @@ add_certificate(wba_buf_t *buf, const char *path)
     free(full);
 }
 
-/* Words for options that are not the defaults. */
+/* Words for options that are not the defaults: of fetching, */
 static void
-add_bounds(wba_buf_t *buf, const directory_ask_t *ask)
+add_fetching(wba_buf_t *buf, const directory_ask_t *ask)
 {
     if (ask->refresh_min != DIRECTORY_REFRESH_MIN
         || ask->refresh_max != DIRECTORY_REFRESH_MAX)
@@ -241,6 +241,15 @@ add_bounds(wba_buf_t *buf, const directory_ask_t *ask)
     if (ask->timeout != DIRECTORY_TIMEOUT) {
         add_format(buf, "    timeout %" PRIu64 "s;\n", (uint64_t) ask->timeout,
                    0);
+    }
+}
+
+/* and of any set. */
+static void
+add_bounds(wba_buf_t *buf, const directory_ask_t *ask)
+{
+    if (!ask->is_file) {
+        add_fetching(buf, ask);
     }
     if (ask->max_size != DIRECTORY_MAX_SIZE) {
         add_format(buf, "    max_size %" PRIu64 ";\n", ask->max_size, 0);

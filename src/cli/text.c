@@ -73,6 +73,22 @@ text_put_quoted(FILE *out, wba_str_t s)
     }
 }
 
+/* DEL, which jansson leaves as it is, can only be in a string. */
+static int
+put_json_bytes(const char *bytes, size_t size, void *out)
+{
+    size_t i;
+
+    for (i = 0; i < size; i++) {
+        if (bytes[i] == 0x7f) {
+            (void) fputs("\\u007f", out);
+        } else {
+            (void) fputc(bytes[i], out);
+        }
+    }
+    return 0;
+}
+
 int
 text_put_json(const json_t *json)
 {
@@ -80,7 +96,8 @@ text_put_json(const json_t *json)
         return cli_fail("out of memory");
     }
     /* In ASCII: some terminals obey control characters of Unicode, too. */
-    (void) json_dumpf(json, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+    (void) json_dump_callback(json, put_json_bytes, stdout,
+                              JSON_INDENT(2) | JSON_ENSURE_ASCII);
     (void) fputc('\n', stdout);
     return CLI_OK;
 }

@@ -107,3 +107,18 @@ wba_agent_pattern_matches(const wba_agent_pattern_t *pattern, wba_str_t url)
            && wba_str_eq(text, wba_str(uri.host.data + uri.host.len - text.len,
                                        text.len));
 }
+
+bool
+wba_agent_pattern_names(const wba_agent_pattern_t *pattern, wba_str_t url)
+{
+    wba_uri_t uri;
+
+    if (pattern->kind == WBA_AGENT_SUFFIX
+        || !wba_agent_pattern_matches(pattern, url))
+    {
+        return false;
+    }
+    return pattern->kind == WBA_AGENT_URL
+           || (wba_uri_parse(url, &uri) == WBA_OK && uri.query.data == NULL
+               && wba_str_eq(uri.path, WBA_STR(WBA_WELL_KNOWN_PATH)));
+}

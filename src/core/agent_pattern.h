@@ -30,4 +30,9 @@ wba_status_t wba_agent_pattern_parse(const wba_mem_t *mem, wba_str_t text,
 bool wba_agent_pattern_matches(const wba_agent_pattern_t *pattern,
                                wba_str_t url);
 
+/* Whether the pattern stands for that one URL: a URL itself, or an origin
+ * whose well-known URL it is.  url is wba_agent_resolve's. */
+bool wba_agent_pattern_names(const wba_agent_pattern_t *pattern,
+                             wba_str_t url);
+
 #endif

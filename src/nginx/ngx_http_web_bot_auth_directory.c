@@ -146,15 +146,18 @@ ngx_http_wba_source_hash(ngx_http_web_bot_auth_main_conf_t *mcf,
     const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory,
     ngx_str_t *url)
 {
-    u_char                buf[WBA_MAX_URL + 128], *p;
+    u_char                buf[WBA_MAX_URL + 256], *p;
     uint64_t              hash;
     static const uint8_t  key[crypto_shorthash_KEYBYTES];
 
-    p = ngx_snprintf(buf, sizeof(buf), "%V %i %ui %uz %ui %ui %ui", url,
-                     (ngx_int_t) mcf->test_keys, bounds->max_keys,
+    p = ngx_snprintf(buf, sizeof(buf), "%V %i %i %uL %ui %uz %ui %ui %ui %ui",
+                     url, (ngx_int_t) mcf->private_addresses,
+                     (ngx_int_t) mcf->test_keys, mcf->trusted_hash,
+                     bounds->max_keys,
                      bounds->max_size,
                      (ngx_uint_t) ngx_http_wba_algorithms(directory),
                      (ngx_uint_t) bounds->proof_required,
+                     (ngx_uint_t) bounds->redirect_www,
                      (ngx_uint_t) (directory->lenient
                                    & WBA_LENIENT_BARE_JWK));
     crypto_shorthash((uint8_t *) &hash, buf, p - buf, key);
@@ -221,6 +224,7 @@ char *
 ngx_http_web_bot_auth_load_directories(ngx_conf_t *cf,
     ngx_http_web_bot_auth_main_conf_t *mcf)
 {
+    static const uint8_t         key[crypto_shorthash_KEYBYTES];
     ngx_uint_t                  i, n = mcf->directories.nelts;
     ngx_http_wba_directory_t  **dirs = mcf->directories.elts;
 
@@ -230,6 +234,9 @@ ngx_http_web_bot_auth_load_directories(ngx_conf_t *cf,
                       "supported", n, NGX_HTTP_WBA_MAX_DIRECTORIES);
         return NGX_CONF_ERROR;
     }
+
+    crypto_shorthash((uint8_t *) &mcf->trusted_hash, mcf->trusted_pem.data,
+                     mcf->trusted_pem.len, key);
 
     mcf->core_directories = ngx_palloc(cf->pool,
                                        (n + 1) * sizeof(wba_directory_t));

@@ -89,6 +89,23 @@ ngx_http_wba_discovery_forget(ngx_http_wba_found_t *found)
     found->source.url.len = 0;
 }
 
+/* Whether a pattern names that URL and no other, itself or as the well-known
+ * one of its origin.  There are few of those, and no flood of made-up URLs may
+ * keep them out. */
+static ngx_uint_t
+ngx_http_wba_discovery_named(ngx_http_wba_discovery_t *discovery,
+    wba_str_t url)
+{
+    size_t  i;
+
+    for (i = 0; i < discovery->core.nallow; i++) {
+        if (wba_agent_pattern_names(&discovery->core.allow[i], url)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* The slot's URL, where it was read under these settings. */
 static void
 ngx_http_wba_discovery_adopt(ngx_http_web_bot_auth_main_conf_t *mcf,
@@ -110,6 +127,8 @@ ngx_http_wba_discovery_adopt(ngx_http_web_bot_auth_main_conf_t *mcf,
     }
     source->url = url;
     source->hash = slot->hash;
+    source->exempt = ngx_http_wba_discovery_named(mcf->discovery,
+                                                  ngx_http_wba_view(url));
     source->well_known = wba_str_eq(uri.path, WBA_STR(WBA_WELL_KNOWN_PATH));
 }
 
@@ -157,7 +176,9 @@ ngx_http_wba_discovery_sync(ngx_http_web_bot_auth_main_conf_t *mcf,
         return NGX_OK;
     }
 
-    if (found->source.hash != slot->hash) {
+    if (found->source.hash != slot->hash
+        || ngx_strcmp(found->url, slot->url) != 0)
+    {
         ngx_http_wba_discovery_forget(found);
         ngx_http_wba_discovery_adopt(mcf, found, slot);
     }
@@ -215,7 +236,10 @@ ngx_http_wba_discovery_add(ngx_http_web_bot_auth_main_conf_t *mcf,
     }
     hash = ngx_http_wba_source_hash(mcf, &discovery->bounds,
                                     &discovery->core.directory, &url);
-    slot = ngx_http_wba_slot_for_url(mcf, &url, hash, &rc);
+    slot = ngx_http_wba_slot_for_url(mcf, &url, hash,
+                                     ngx_http_wba_discovery_named(discovery,
+                                                                  agent_url),
+                                     &rc);
     if (slot == NULL) {
         *why = rc == NGX_BUSY ? WBA_REASON_DISCOVERY_LIMIT
                               : WBA_REASON_DIRECTORY_UNAVAILABLE;

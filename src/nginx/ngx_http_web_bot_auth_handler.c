@@ -26,10 +26,16 @@ ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_http_web_bot_auth_module);
 
+    /* A client that leaves may bring its waiting request back here, by
+     * post_action, and so may an error while it waits. */
+    ctx = r->internal ? ngx_http_wba_ctx(r, 0) : NULL;
+    if (ctx) {
+        ngx_http_wba_unpark(ctx);
+    }
+
     if (lcf->mode == WBA_MODE_OFF) {
         /* What an outer location judged is not this one's verdict, unless
          * this is the page that answers the refusal. */
-        ctx = r->internal ? ngx_http_wba_ctx(r, 0) : NULL;
         if (ctx && !r->error_page) {
             ctx->judged = 0;
         }
@@ -151,6 +157,19 @@ ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
     ctx->busy = 0;
 }
 
+/* One step, during which settings that are variables ask for nothing that
+ * would step again. */
+static wba_need_t
+ngx_http_wba_step(ngx_http_web_bot_auth_ctx_t *ctx)
+{
+    wba_need_t  need;
+
+    ctx->busy = 1;
+    need = wba_verify_step(&ctx->verify, ngx_time());
+    ctx->busy = 0;
+    return need;
+}
+
 /* NGX_OK: the facts are complete; NGX_AGAIN: the request is parked. */
 static ngx_int_t
 ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx)
@@ -158,7 +177,7 @@ ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx)
     wba_verify_t  *v = &ctx->verify;
 
     for ( ;; ) {
-        switch (wba_verify_step(v, ngx_time())) {
+        switch (ngx_http_wba_step(ctx)) {
 
         case WBA_NEED_KEY:
             if (ngx_http_wba_keys_answer(ctx, !ctx->overdue) == NGX_OK) {
@@ -198,7 +217,7 @@ ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx)
 
     ngx_http_wba_begin(ctx, lcf);
 
-    while (wba_verify_step(&ctx->verify, ngx_time()) == WBA_NEED_KEY) {
+    while (ngx_http_wba_step(ctx) == WBA_NEED_KEY) {
         if (ngx_http_wba_keys_answer(ctx, 1) != NGX_OK) {
             break;
         }

@@ -42,7 +42,6 @@ ngx_http_wba_keys_set(ngx_http_web_bot_auth_main_conf_t *mcf,
     if (source->slot == NULL) {
         return set;
     }
-    source->version = source->slot->version;
     if (source->slot->hash == source->hash) {
         set = ngx_http_wba_zone_set(mcf->zone, source->slot);
     }
@@ -88,6 +87,13 @@ ngx_http_wba_keys_rebuild(ngx_http_web_bot_auth_main_conf_t *mcf)
     }
     wba_keyring_free(mcf->ring);
     mcf->ring = ring;
+
+    /* Noted last: what was not indexed must not pass for indexed. */
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        if (dirs[i]->source.slot) {
+            dirs[i]->source.version = dirs[i]->source.slot->version;
+        }
+    }
     return NGX_OK;
 }
 
@@ -194,6 +200,8 @@ ngx_http_wba_keys_answer(ngx_http_web_bot_auth_ctx_t *ctx,
     wba_reason_t                        why;
     wba_verify_t                       *v = &ctx->verify;
     ngx_http_web_bot_auth_main_conf_t  *mcf = ctx->main;
+
+    ctx->events = mcf->zone->events;
 
     if (mcf->ring == NULL || mcf->ring_generation != mcf->zone->generation) {
         if (ngx_http_wba_keys_sync(mcf) != NGX_OK && mcf->ring == NULL) {

@@ -58,6 +58,7 @@ typedef struct {
     ngx_atomic_t hash;    /* of where its keys come from and how they are read;
                              0: free */
     ngx_atomic_t version; /* of its set; grows with every change */
+    ngx_atomic_t epoch;   /* of the configuration that last named it */
     ngx_atomic_t lease;   /* until when some worker may fetch; 0: nobody */
     ngx_atomic_t loaded;  /* a set is there */
     ngx_atomic_t fetched; /* when the set was last seen to be right */
@@ -92,6 +93,7 @@ typedef struct {
     ngx_atomic_t half;       /* the half that is published: 0 or 1 */
     ngx_atomic_t generation; /* grows with every change of a slot's version */
     ngx_atomic_t events;     /* fetches ended, well or not */
+    ngx_atomic_t epoch;      /* locked; configurations committed */
     ngx_msec_t allowance;    /* locked; new agents, in 1/60000ths of one */
     ngx_msec_t allowance_at; /* locked; when it was last topped up */
     ngx_http_wba_counters_t counters[NGX_HTTP_WBA_WORKERS];
@@ -125,7 +127,9 @@ typedef struct {
     ngx_str_t url; /* ends in NUL */
     uint64_t hash; /* of all that the key set depends on */
     unsigned well_known:1;
-    unsigned found:1; /* discovered */
+    unsigned found:1;  /* discovered */
+    unsigned exempt:1; /* named by a pattern that names one URL only: bounds
+                          that strangers can use up do not concern it */
     ngx_http_wba_slot_t *slot; /* NULL for a file: source */
     uint64_t version;          /* of the set that this process has indexed */
 
@@ -192,6 +196,7 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_uint_t wait_max;
     ngx_str_t trusted_certificate;
     ngx_str_t trusted_pem; /* its content: workers need not read the file */
+    uint64_t trusted_hash; /* of that content */
     ngx_flag_t test_keys;
     ngx_flag_t private_addresses;
     ngx_path_t *state_path;
@@ -269,7 +274,9 @@ typedef struct {
     unsigned parked:1;
     unsigned woken:1;   /* a completion, or the deadline, wants it to go on */
     unsigned overdue:1; /* the deadline has passed */
-    unsigned waited:1;  /* the deadline is running */
+    unsigned waited:1;  /* wait_until is set */
+    ngx_uint_t events; /* the zone's, before a fetch was last asked for */
+    ngx_msec_t wait_until;
     ngx_queue_t queue;
     ngx_event_t deadline;
 } ngx_http_web_bot_auth_ctx_t;
@@ -407,11 +414,11 @@ ngx_uint_t ngx_http_wba_slot_failed(ngx_http_wba_source_t *source,
 ngx_int_t ngx_http_wba_slot_drop(ngx_http_wba_source_t *source);
 
 /* A slot for a discovered URL: the one that it has, a free one, or that of one
- * that has not been used for long.  NULL with NGX_BUSY: a bound of
+ * that has not been used for long.  exempt: see the source's.  NULL with NGX_BUSY: a bound of
  * web_bot_auth_discovery is reached; NULL with NGX_ERROR. */
 ngx_http_wba_slot_t *ngx_http_wba_slot_for_url(
     ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *url, uint64_t hash,
-    ngx_int_t *rc);
+    ngx_uint_t exempt, ngx_int_t *rc);
 
 /* keys.c */
 ngx_int_t ngx_http_wba_keys_init_worker(ngx_cycle_t *cycle,

@@ -12,7 +12,8 @@
  * what came. */
 #define NGX_HTTP_WBA_LEASE_GRACE  2000
 
-/* Milliseconds: how often those who wait for a lease to end look. */
+/* Milliseconds: how often those look who wait for a lease to end, or could not
+ * begin. */
 #define NGX_HTTP_WBA_LEASE_LOOK  1000
 
 /* Log lines about single entries of one answer: a set may have thousands. */
@@ -94,8 +95,11 @@ ngx_http_wba_refresh_tick(ngx_event_t *ev)
         return;
     }
     ngx_http_wba_refresh_expire(source);
-    if (ngx_http_wba_refresh_due(source->slot)) {
-        (void) ngx_http_wba_refresh(source);
+    if (ngx_http_wba_refresh_due(source->slot)
+        && ngx_http_wba_refresh(source) != NGX_OK)
+    {
+        ngx_add_timer(&source->timer, NGX_HTTP_WBA_LEASE_LOOK);
+        return;
     }
     if (source->job == NULL) {
         ngx_http_wba_refresh_arm(source);

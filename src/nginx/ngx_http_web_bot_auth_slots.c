@@ -67,6 +67,17 @@ ngx_http_wba_slot_changed(ngx_http_wba_zone_t *zone,
     (void) ngx_atomic_fetch_add(&zone->generation, 1);
 }
 
+/* Under the lock: whether the slot is still what source takes it for. */
+static ngx_uint_t
+ngx_http_wba_slot_is(ngx_http_wba_source_t *source)
+{
+    ngx_http_wba_slot_t  *slot = source->slot;
+
+    return slot->hash == source->hash
+           && (!source->found
+               || ngx_strcmp(slot->url, source->url.data) == 0);
+}
+
 /* ---- who may fetch */
 
 static ngx_uint_t
@@ -92,11 +103,11 @@ ngx_http_wba_slot_lease(ngx_http_wba_source_t *source, ngx_msec_t until)
         return NGX_DECLINED;
     }
 
-    if (slot->hash != source->hash) {
+    if (!ngx_http_wba_slot_is(source)) {
         rc = NGX_DECLINED;
     } else if (ngx_http_wba_slot_leased(slot)) {
         rc = NGX_AGAIN;
-    } else if (source->found
+    } else if (source->found && !source->exempt
                && ngx_http_wba_found_leased(mcf->zone)
                   >= mcf->discovery->concurrent)
     {
@@ -131,7 +142,7 @@ ngx_http_wba_slot_release(ngx_http_wba_source_t *source)
 static ngx_uint_t
 ngx_http_wba_slot_is_ours(ngx_http_wba_source_t *source)
 {
-    return source->slot->hash == source->hash && source->lease
+    return ngx_http_wba_slot_is(source) && source->lease
            && source->slot->lease == source->lease;
 }
 
@@ -140,12 +151,12 @@ ngx_http_wba_slot_is_ours(ngx_http_wba_source_t *source)
 static void
 ngx_http_wba_slot_unload(ngx_http_wba_zone_t *zone, ngx_http_wba_slot_t *slot)
 {
-    slot->loaded = 0;
     slot->etag[0] = '\0';
     slot->last_modified[0] = '\0';
-    ngx_memory_barrier();
     slot->set_size[0] = 0;
     slot->set_size[1] = 0;
+    ngx_memory_barrier();
+    slot->loaded = 0;
     ngx_http_wba_slot_changed(zone, slot);
 }
 
@@ -169,7 +180,7 @@ ngx_http_wba_sets_size(ngx_http_wba_zone_t *zone, ngx_uint_t first,
 }
 
 /* The discovered directory that has been idle the longest; of those that hold
- * a set, or of all.  any: in use or not. */
+ * a set, or of all.  any: in use, or being fetched, or not. */
 static ngx_http_wba_slot_t *
 ngx_http_wba_found_idle(ngx_http_wba_zone_t *zone, ngx_uint_t n,
     ngx_uint_t loaded, ngx_uint_t any)
@@ -180,7 +191,7 @@ ngx_http_wba_found_idle(ngx_http_wba_zone_t *zone, ngx_uint_t n,
     for (i = 0; i < n; i++) {
         slot = &ngx_http_wba_found_slots(zone)[i];
 
-        if (slot->hash == 0 || ngx_http_wba_slot_leased(slot)
+        if (slot->hash == 0 || (!any && ngx_http_wba_slot_leased(slot))
             || (loaded && !slot->loaded)
             || (!any && slot->loaded
                 && ngx_http_wba_since(slot->used) < NGX_HTTP_WBA_IDLE))
@@ -199,15 +210,74 @@ ngx_http_wba_found_idle(ngx_http_wba_zone_t *zone, ngx_uint_t n,
     return best;
 }
 
-/* Room for size bytes of slot's, by giving up sets of discovered directories.
- * Those have at most half of the arena, and none that a configured directory
- * needs.  NGX_OK, NGX_DECLINED. */
+/* A set that no configuration names any more. */
+static ngx_http_wba_slot_t *
+ngx_http_wba_slot_left_over(ngx_http_wba_zone_t *zone,
+    const ngx_http_wba_slot_t *but)
+{
+    ngx_uint_t            i;
+    ngx_http_wba_slot_t  *slot;
+
+    for (i = 0; i < zone->nslots; i++) {
+        slot = &zone->slots[i];
+        if (slot != but && slot->epoch != zone->epoch && slot->loaded
+            && ngx_http_wba_zone_set(zone, slot).size)
+        {
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+/* The discovered directory in use with the largest set, if that is larger
+ * than size and than its share of the half. */
+static ngx_http_wba_slot_t *
+ngx_http_wba_found_greedy(ngx_http_wba_zone_t *zone,
+    const ngx_http_wba_slot_t *but, size_t size)
+{
+    size_t                most, has;
+    ngx_uint_t            i;
+    ngx_http_wba_slot_t  *slot, *greedy = NULL;
+
+    most = ngx_max(size, zone->arena_size / 2 / zone->nfound);
+
+    for (i = 0; i < zone->nfound; i++) {
+        slot = &ngx_http_wba_found_slots(zone)[i];
+        has = ngx_http_wba_zone_set(zone, slot).size;
+        if (slot != but && has > most) {
+            most = has;
+            greedy = slot;
+        }
+    }
+    return greedy;
+}
+
+/* Whose set goes first, so that there is room for size bytes of slot's. */
+static ngx_http_wba_slot_t *
+ngx_http_wba_to_give_up(ngx_http_wba_zone_t *zone, ngx_http_wba_slot_t *slot,
+    size_t size, ngx_uint_t found)
+{
+    ngx_http_wba_slot_t  *other;
+
+    other = ngx_http_wba_slot_left_over(zone, slot);
+    if (other == NULL) {
+        other = ngx_http_wba_found_idle(zone, zone->nfound, 1, !found);
+    }
+    if (other == NULL) {
+        other = ngx_http_wba_found_greedy(zone, slot, size);
+    }
+    return other == slot ? NULL : other;
+}
+
+/* Room for size bytes of slot's, by giving up sets that nobody names, and of
+ * discovered directories.  Those have at most half of the arena, and none that
+ * a configured directory needs.  NGX_OK, NGX_DECLINED. */
 static ngx_int_t
 ngx_http_wba_make_room(ngx_http_wba_zone_t *zone, ngx_http_wba_slot_t *slot,
     size_t size, ngx_uint_t found)
 {
     size_t                all = zone->nslots + zone->nfound, others, foundlings;
-    ngx_http_wba_slot_t  *idle;
+    ngx_http_wba_slot_t  *other;
 
     size = ngx_align(size, 8);
 
@@ -220,12 +290,12 @@ ngx_http_wba_make_room(ngx_http_wba_zone_t *zone, ngx_http_wba_slot_t *slot,
         {
             return NGX_OK;
         }
-        idle = ngx_http_wba_found_idle(zone, zone->nfound, 1, !found);
-        if (idle == NULL || idle == slot) {
+        other = ngx_http_wba_to_give_up(zone, slot, size, found);
+        if (other == NULL) {
             return NGX_DECLINED;
         }
-        ngx_http_wba_slot_unload(zone, idle);
-        idle->due = ngx_current_msec;
+        ngx_http_wba_slot_unload(zone, other);
+        other->due = ngx_current_msec;
     }
 }
 
@@ -354,7 +424,7 @@ ngx_http_wba_slot_drop(ngx_http_wba_source_t *source)
     if (ngx_http_wba_zone_lock(zone) != NGX_OK) {
         return NGX_ERROR;
     }
-    if (source->slot->hash == source->hash && source->slot->loaded) {
+    if (ngx_http_wba_slot_is(source) && source->slot->loaded) {
         ngx_http_wba_slot_unload(zone, source->slot);
         rc = NGX_OK;
     }
@@ -445,7 +515,7 @@ ngx_http_wba_slot_give(ngx_http_wba_zone_t *zone, ngx_http_wba_slot_t *slot,
 
 ngx_http_wba_slot_t *
 ngx_http_wba_slot_for_url(ngx_http_web_bot_auth_main_conf_t *mcf,
-    ngx_str_t *url, uint64_t hash, ngx_int_t *rc)
+    ngx_str_t *url, uint64_t hash, ngx_uint_t exempt, ngx_int_t *rc)
 {
     ngx_uint_t                 n;
     ngx_http_wba_slot_t       *slot, *spare;
@@ -466,8 +536,10 @@ ngx_http_wba_slot_for_url(ngx_http_web_bot_auth_main_conf_t *mcf,
     if (slot == NULL || slot->hash != hash) {
         if (slot == NULL) {
             slot = spare ? spare : ngx_http_wba_found_idle(zone, n, 0, 0);
+        } else if (ngx_exiting) {
+            slot = NULL; /* it is the new configuration's */
         }
-        if (slot
+        if (slot && !exempt
             && (ngx_http_wba_found_leased(zone) >= discovery->concurrent
                 || !ngx_http_wba_allowed(zone, discovery->new_per_minute)))
         {

@@ -332,7 +332,7 @@ ngx_http_wba_state_use(ngx_http_wba_source_t *source, const wba_state_t *state)
     record.lifetime = (ngx_msec_t) state->lifetime * 1000;
     record.due = ngx_current_msec; /* never preferred to a live fetch */
 
-    rc = ngx_http_wba_slot_lease(source, ngx_current_msec + 60000);
+    rc = ngx_http_wba_slot_lease(source, ngx_current_msec + 1000);
     if (rc == NGX_OK) {
         rc = ngx_http_wba_slot_publish(source, state->set, &record);
         ngx_http_wba_slot_release(source);
@@ -355,10 +355,16 @@ ngx_http_wba_state_load_one(ngx_http_wba_source_t *source, ngx_log_t *log)
     data = ngx_http_wba_state_get(source, name, &size, log);
     if (data) {
         why = ngx_http_wba_state_check(source, data, size, &state);
-        if (why == NULL
-            && ngx_http_wba_state_use(source, &state) != NGX_OK)
-        {
-            why = "its keys do not fit, enlarge web_bot_auth_zone";
+        if (why == NULL) {
+            switch (ngx_http_wba_state_use(source, &state)) {
+            case NGX_OK:
+                break;
+            case NGX_AGAIN:
+                why = "a fetch is under way";
+                break;
+            default:
+                why = "its keys do not fit, enlarge web_bot_auth_zone";
+            }
         }
         if (why) {
             ngx_log_error(NGX_LOG_WARN, log, 0,

@@ -23,6 +23,7 @@ ngx_http_wba_wait_init(ngx_http_web_bot_auth_main_conf_t *mcf)
 ngx_int_t
 ngx_http_wba_park(ngx_http_web_bot_auth_ctx_t *ctx)
 {
+    ngx_msec_int_t                      left;
     ngx_http_request_t                 *r = ctx->request;
     ngx_http_web_bot_auth_main_conf_t  *mcf = ctx->main;
 
@@ -34,12 +35,17 @@ ngx_http_wba_park(ngx_http_web_bot_auth_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
+    /* One allowance for all the waits of a request. */
     if (!ctx->waited) {
         ctx->waited = 1;
+        ctx->wait_until = ngx_current_msec + mcf->wait;
+    }
+    if (!ctx->deadline.timer_set && !ctx->overdue) {
+        left = (ngx_msec_int_t) (ctx->wait_until - ngx_current_msec);
         ctx->deadline.handler = ngx_http_wba_deadline;
         ctx->deadline.data = ctx;
         ctx->deadline.log = r->connection->log;
-        ngx_add_timer(&ctx->deadline, mcf->wait);
+        ngx_add_timer(&ctx->deadline, (ngx_msec_t) ngx_max(left, 1));
     }
 
     ctx->parked = 1;
@@ -47,7 +53,7 @@ ngx_http_wba_park(ngx_http_web_bot_auth_ctx_t *ctx)
     ngx_queue_insert_tail(&mcf->parked, &ctx->queue);
 
     if (mcf->nparked++ == 0) {
-        mcf->poll_events = mcf->zone ? mcf->zone->events : 0;
+        mcf->poll_events = ctx->events;
         ngx_add_timer(&mcf->poll, NGX_HTTP_WBA_POLL);
     }
 
@@ -118,6 +124,7 @@ ngx_http_wba_resume(ngx_http_request_t *r)
         /* The socket became writable: not what is waited for. */
         wev = r->connection->write;
         if (ngx_handle_write_event(wev, 0) != NGX_OK) {
+            ngx_http_wba_unpark(ctx);
             ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         }
         return;

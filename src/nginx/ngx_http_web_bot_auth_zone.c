@@ -64,15 +64,20 @@ ngx_http_wba_lock_create(ngx_http_wba_zone_t *zone)
 }
 
 /* The lock outlives its holder.  One that died may have published without
- * counting: the generation moves on, and everybody looks again. */
+ * counting: every version moves on, and everybody looks again. */
 ngx_int_t
 ngx_http_wba_zone_lock(ngx_http_wba_zone_t *zone)
 {
+    ngx_uint_t  i;
+
     switch (pthread_mutex_lock(&zone->lock)) {
     case 0:
         return NGX_OK;
     case EOWNERDEAD:
         pthread_mutex_consistent(&zone->lock);
+        for (i = 0; i < zone->nslots + zone->nfound; i++) {
+            zone->slots[i].version++;
+        }
         (void) ngx_atomic_fetch_add(&zone->generation, 1);
         return NGX_OK;
     default:
@@ -264,6 +269,12 @@ ngx_http_wba_zone_commit(ngx_cycle_t *cycle)
     for (i = 0; i < mcf->directories.nelts; i++) {
         if (dirs[i]->path.len == 0 && dirs[i]->source.slot == NULL) {
             dirs[i]->source.slot = ngx_http_wba_slot_take(mcf, dirs[i]);
+        }
+    }
+    mcf->zone->epoch++;
+    for (i = 0; i < mcf->directories.nelts; i++) {
+        if (dirs[i]->source.slot) {
+            dirs[i]->source.slot->epoch = mcf->zone->epoch;
         }
     }
     (void) ngx_atomic_fetch_add(&mcf->zone->generation, 1);

@@ -9,8 +9,9 @@ import pytest
 from harness.agents import BOT, STRANGER_KEY
 from harness.directory import WELL_KNOWN
 from harness.expect import expect, seen
+from harness.nginx import wait_for
 from harness.shops import Found, answers, becomes
-from harness.signer import Key, flip_bit, jwks
+from harness.signer import OMIT, Key, flip_bit, jwks
 
 HOST = "a.agents.test"
 ORIGIN = "https://" + HOST
@@ -244,6 +245,30 @@ def test_a_configured_directory_s_own_leniency(shop, names, found, field,
             assert response.status in (400, 403)
 
 
+@pytest.mark.parametrize("path", [WELL_KNOWN, "/keys"])
+def test_a_kid_that_is_no_thumbprint(shop, names, found, path):
+    """The key stays and goes by its thumbprint, which is all that a
+    web-bot-auth keyid may be; at the well-known path the log says so."""
+    agent = found(path=path)
+    agent.serve(body=jwks(agent.key.jwk(kid="my-key")))
+    s = shop.discovering(names)
+    verified(s.send(agent.request()), agent.url)
+    expect(s.send(agent.request(keyid="my-key")), "key-unknown")
+    if path == WELL_KNOWN:
+        s.logged("directory discovery", "my-key", "thumbprint")
+
+
+def test_a_kid_that_is_another_s_thumbprint(shop, names, found):
+    """Whoever publishes it does not take the other's place."""
+    a, thief = found(), Key()
+    a.serve(body=jwks(thief.jwk(kid=a.key.thumbprint), a.key))
+    s = shop.discovering(names)
+    verified(s.send(a.request()), ORIGIN)
+    verified(s.send(a.request(key=thief)), ORIGIN)
+    expect(s.send(a.request(key=thief, keyid=a.key.thumbprint)),
+           "bad-signature")
+
+
 def test_a_forger_of_a_known_agent(shop, names, found):
     agent = found()
     s = shop.discovering(names)
@@ -294,6 +319,26 @@ def test_allow(shop, names, found, pattern, allowed, others):
     assert names.connects() == looked_up
 
 
+def test_any(shop, names, found):
+    s = shop.discovering(names)
+    for host in ("a.agents.test", "agents.test", "x.deep.agents.test",
+                 "other.test"):
+        agent = found(host)
+        verified(s.send(agent.request()), agent.url)
+
+
+def test_who_is_not_allowed_is_not_even_looked_up(shop, names, found):
+    s = shop.discovering(names, "allow *.agents.test;")
+    for host in ("other.test", "agents.test", "a.agents.test.other.test"):
+        agent = found(host)
+        for target, status, decision in (("/", None, None),
+                                         ("/optional/", 200, "pass")):
+            expect(s.send(agent.request(target)), "agent-not-allowed", status,
+                   decision)
+        assert names.lookups(host) == 0 and agent.count() == 0
+    assert names.connects() == []
+
+
 def test_without_the_block_nobody(shop, names, found):
     agent = found()
     s = shop(names=names)
@@ -308,6 +353,55 @@ def test_rules(shop, names, found):
         web_bot_auth_allow directory=discovery;""")
     verified(s.send(a.request()), a.url)
     assert seen(s.send(b.request())) == ("denied-by-rule", "deny")
+
+
+RULES = {       # rules, which of a, b and the configured one they let in
+    "discovered": ("allow directory=discovery", "ab"),
+    "configured": ("deny directory=discovery", "c"),
+    "one by URL": ("allow agent=https://A.Agents.TEST:443/", "a"),
+    "all but one": ("deny agent=https://b.agents.test", "ac"),
+    "both": ("allow directory=discovery agent=https://b.agents.test", "b"),
+    "a claim": ("allow directory=bots agent=https://a.agents.test", ""),
+    "its path": ("allow agent=https://a.agents.test/x", ""),
+}
+
+
+@pytest.mark.parametrize("rule,who", RULES.values(), ids=RULES)
+def test_rule(shop, names, found, rule, who):
+    a, b = found(), found("b.agents.test")
+    s = shop.discovering(names, MORE="web_bot_auth_%s;" % rule)
+    for name, request in (("a", a.request()), ("b", b.request()),
+                          ("c", BOT.request())):
+        expect(s.send(request), "ok" if name in who else "denied-by-rule")
+
+
+def test_a_rule_by_keyid(shop, names, found):
+    a, b = found(), found("b.agents.test")
+    s = shop.discovering(names, MORE="web_bot_auth_allow directory=discovery "
+                         "keyid=%s;" % a.key.thumbprint)
+    verified(s.send(a.request()), a.url)
+    expect(s.send(b.request()), "denied-by-rule")
+
+
+WORDS = {       # words, what one request is like, its verdict
+    "a nonce": ("nonce required", {"nonce": OMIT}, "nonce-missing"),
+    "none": ("", {"nonce": OMIT}, "ok"),
+    "a life": ("max_lifetime 60s", {"lifetime": 61}, "lifetime-too-long"),
+    "its end": ("max_lifetime 60s", {"lifetime": 60}, "ok"),
+    "a day": ("", {"lifetime": 86400}, "ok"),
+    "longer": ("", {"lifetime": 86401}, "lifetime-too-long"),
+    "components": ("components @method", {}, "component-not-covered"),
+    "a tag": ("tags mine", {"tag": "mine"}, "ok"),
+    "another": ("tags mine", {"tag": "yours"}, "no-served-tag"),
+    "no alg": ("", {"alg": OMIT}, "ok"),
+}
+
+
+@pytest.mark.parametrize("words,over,reason", WORDS.values(), ids=WORDS)
+def test_words_of_the_block(shop, names, found, words, over, reason):
+    agent = found()
+    s = shop.discovering(names, "any; %s;" % words if words else "any;")
+    expect(s.send(agent.request(**over)), reason)
 
 
 def test_optional_lets_strangers_by(shop, names, found):
@@ -350,6 +444,75 @@ def test_an_added_key(shop, names, found):
     verified(s.send(agent.request(key=new)), ORIGIN)
 
 
+def test_a_removed_key(shop, names, found):
+    """Verifies until the set arrives that lacks it, and never after."""
+    agent, new = found(), Key()
+    s = shop.discovering(names)
+    verified(s.send(agent.request()), ORIGIN)
+    agent.serve(body=jwks(new))
+    verified(s.send(agent.request()), ORIGIN)
+    s.advance(301)
+    verified(s.send(agent.request(key=new)), ORIGIN)
+    expect(s.send(agent.request()), "key-unknown")
+    assert agent.count() == 2
+
+
+def test_a_removed_key_when_nobody_asks(shop, names, found):
+    """The set arrives in the background."""
+    agent = found()
+    s = shop.discovering(names, WORKERS=2)
+    verified(s.send(agent.request()), ORIGIN)
+    agent.serve(body=jwks(Key()))
+    s.advance(3500)     # of 3600
+    s.logged_times("1 keys from", 2)
+    for _ in range(6):
+        expect(s.send(agent.request()), "key-unknown")
+    assert agent.count() == 2
+
+
+def test_an_empty_set_revokes_all(shop, names, found):
+    agent = found()
+    s = shop.discovering(names)
+    verified(s.send(agent.request()), ORIGIN)
+    agent.serve(body='{"keys":[]}')
+    s.advance(3500)
+    s.logged("directory discovery", "all of its keys are revoked")
+    expect(s.send(agent.request()), "key-unknown")
+
+
+def test_renewed_by_one_worker(shop, names, found):
+    """Once in a lifetime, whoever serves it."""
+    agent = found()
+    s = shop.discovering(names, WORKERS=2)
+    for n in range(1, 4):
+        workers = set()
+
+        def both():
+            response = s.send(agent.request())
+            verified(response, ORIGIN)
+            workers.add(response.header("X-Worker"))
+            return len(workers) == 2
+
+        wait_for("answers of both workers", both)
+        s.advance(3500)     # of 3600
+        s.logged_times("1 keys from", n + 1)
+        assert agent.count() == n + 1
+
+
+def test_forgeries_keep_nobody_in_use(shop, names, found):
+    """Only requests that verify have its keys renewed."""
+    agent = found()
+    s = shop.discovering(names)
+    verified(s.send(agent.request()), ORIGIN)
+    s.advance(3500)
+    s.logged_times("1 keys from", 2)
+    for _ in range(3):
+        s.advance(1000)
+        expect(s.send(agent.request(signature=flip_bit)), "bad-signature")
+    time.sleep(1.4)     # the workers look round once a second
+    assert agent.count() == 2
+
+
 def test_in_use_it_is_renewed_ahead_of_need(shop, names, found):
     agent = found(etag='"v1"')
     s = shop.discovering(names)
@@ -373,6 +536,36 @@ def test_idle_it_is_asked_again_when_it_comes_back(shop, names, found):
     expect(s.send(agent.request()), "key-unknown")  # having waited
     assert agent.count() == 3
     verified(s.send(agent.request(key=new)), ORIGIN)
+
+
+def test_coming_back_it_waits_for_the_new_set(shop, names, found):
+    """All who come meanwhile do, and the old keys let nobody in."""
+    agent, new = found(), Key()
+    s = shop.discovering(names, WORKERS=2)
+    verified(s.send(agent.request()), ORIGIN)
+    s.advance(3500)
+    s.logged_times("1 keys from", 2)
+    agent.serve(body=jwks(new), hang=True)
+    s.advance(4000)
+    waiting = s.waiting([agent.request(key=k) for k in 5 * [new, agent.key]])
+    s.directory.release()
+    assert [seen(r)[0] for r in answers(waiting)] == \
+        5 * ["ok", "key-unknown"]
+    assert agent.count() == 3
+
+
+def test_idle_and_its_directory_hangs(shop, names, found):
+    """The wait is web_bot_auth_wait's, then what is held is used."""
+    agent = found()
+    s = shop.discovering(names, WAIT="300ms")
+    verified(s.send(agent.request()), ORIGIN)
+    s.advance(3500)
+    s.logged_times("1 keys from", 2)
+    agent.serve(hang=True)
+    s.advance(4000)
+    started = time.monotonic()
+    verified(s.send(agent.request()), ORIGIN)
+    assert 0.2 < time.monotonic() - started < 2
 
 
 def test_idle_and_its_directory_down(shop, names, found):

@@ -10,7 +10,7 @@ from harness.client import load
 from harness.expect import expect, seen
 from harness.nginx import wait_for
 from harness.shops import Found, answers, becomes
-from harness.signer import Key, jwks
+from harness.signer import OMIT, Key, flip_bit, jwks
 
 
 @pytest.fixture
@@ -25,6 +25,9 @@ def agents(directory, names):
 def fetches(agents):
     return sum(a.count() for a in agents)
 
+
+# Keys of a configured directory that leave little of the smallest zone's arena.
+FILL = 700
 
 # max_directories
 
@@ -224,18 +227,6 @@ def test_timeout(shop, names, agents, manners):
     becomes(lambda: s.send(agent.request()), "ok")
 
 
-def test_a_name_that_resolves_slowly(shop, names, agents):
-    agent, = agents(1)
-    names.host(agent.host, "93.184.216.34", delay=10000)
-    s = shop.discovering(names, TIMEOUT="1s")
-    waiting = s.waiting([agent.request()])
-    started = time.monotonic()
-    for _ in range(20):
-        expect(s.send(BROWSER.request()), "ok")
-    assert time.monotonic() - started < 0.9
-    expect(answers(waiting)[0], "directory-unavailable")
-
-
 def test_a_failing_one_is_asked_by_its_backoff(shop, names, agents):
     agent, = agents(1, status=500)
     s = shop.discovering(names, WORKERS=2)
@@ -252,6 +243,122 @@ def test_proof_may_be_required(shop, names, agents):
     s = shop.discovering(names, "any; proof required;")
     expect(s.send(agent.request()), "directory-unavailable")
     s.logged("directory discovery", "possession")
+
+
+# Long URLs
+
+@pytest.mark.parametrize("length,reason", [
+    (511, "ok"), (512, "agent-not-allowed"), (800, "agent-not-allowed")])
+def test_a_long_url(shop, names, directory, length, reason):
+    """511 bytes is the longest that is looked up."""
+    host = "n0.agents.test"
+    agent = Found(directory, names, host,
+                  path="/" + (length - len("https:///" + host)) * "x")
+    assert len(agent.url) == length
+    s = shop.discovering(names)
+    expect(s.send(agent.request()), reason)
+    assert agent.count() == names.lookups(host) == (reason == "ok")
+
+
+def test_a_bare_origin_of_511_bytes(shop, names, directory):
+    """Its well-known path makes it too long: nothing is cut off."""
+    host = ".".join(["n" * 63] * 7) + ".agents.test"
+    agent = Found(directory, None, host)
+    s = shop.discovering(names)
+    response = s.send(agent.request())
+    assert seen(response)[1] == "deny" and response.status in (400, 403, 503)
+    assert names.connects() == []
+
+
+# Keyids that nobody knows
+
+def test_a_flood_of_random_keyids(shop, names, agents):
+    """Costs the agent's directory one fetch an interval, by all workers
+    together, and its good requests nothing."""
+    agent, other = agents(2)
+    s = shop.discovering(names, WORKERS=2)
+    expect(s.send(agent.request()), "ok")
+    expect(s.send(other.request()), "ok")
+
+    def ask(i):
+        if i % 10 == 0:
+            expect(s.send(agent.request()), "ok")
+        elif i % 10 == 5:
+            expect(s.send(other.request()), "ok")
+        else:
+            expect(s.send(agent.request(key=Key())), "key-unknown")
+
+    for interval in range(1, 4):
+        load(200, ask, threads=6)
+        assert (agent.count(), other.count()) == (interval, 1)
+        s.advance(301)
+
+
+def test_a_flood_of_forgeries_under_a_known_keyid(shop, names, agents):
+    """Costs no fetch at all."""
+    agent, = agents(1)
+    s = shop.discovering(names)
+    expect(s.send(agent.request()), "ok")
+    s.advance(301)
+    forgery = agent.request(signature=flip_bit)
+    got = load(100, lambda _: s.send(forgery), threads=6)
+    assert {seen(r)[0] for r in got} == {"bad-signature"}
+    assert agent.count() == 1
+
+
+def test_what_is_wrong_before_keys_matter_fetches_nothing(shop, names,
+                                                          agents):
+    """Nor does it take a place, or one of the minute's."""
+    agent, = agents(1)
+    s = shop.discovering(names,
+                         "any; max_directories 1; new_per_minute 1;")
+    wrong, = agents(1, 1)
+    for over in ({"created": 1, "expires": 2}, {"host": "evil.test"},
+                 {"components": ("@method", 'signature-agent;key="sig1"')},
+                 {"components": ("@authority",)}, {"tag": "other"},
+                 {"keyid": OMIT}):
+        assert s.send(wrong.request(**over)).status in (400, 403)
+    assert names.lookups(wrong.host) == 0
+    expect(s.send(agent.request()), "ok")
+
+
+# The arena
+
+def fat(n, *keys):
+    """The set of so many keys."""
+    return jwks(*rows(n - len(keys)), *keys)
+
+
+def test_strangers_cost_configured_keys_nothing(shop, names, agents):
+    """The smallest zone, strangers who publish all they may and whose agents
+    verify, so that none of them is idle; a configured directory that grows
+    meanwhile gets the room."""
+    crowd = agents(12)
+    for agent in crowd:
+        agent.serve(body=fat(100, agent.key))
+    s = shop(names=names, WORKERS=1, BOUNDS="", MORE="web_bot_auth_zone 1m; "
+             "web_bot_auth_discovery { any; max_directories 32; }")
+    names.map("93.184.216.34", s.directory)
+    s.loaded()
+    got = [seen(s.send(a.request()))[0] for a in crowd]
+    assert got[0] == "ok" and "directory-unavailable" in got
+    s.logged("directory discovery", "do not fit")
+    expect(s.ask(), "ok")
+    # those that have room keep it
+    kept = [a for a, reason in zip(crowd, got) if reason == "ok"]
+    for agent in kept:
+        expect(s.send(agent.request()), "ok")
+    # more than the half that strangers leave
+    new = Key()
+    s.serve(body=fat(FILL, s.key, new))
+    s.advance(301)
+    expect(s.ask(key=new), "ok")
+    expect(s.ask(), "ok")
+    got = [seen(s.send(a.request()))[0] for a in kept]
+    assert set(got) == {"ok", "directory-unavailable"}
+    for key in (new, s.key):
+        expect(s.ask(key=key), "ok")
+    assert "remote could not" not in s.nginx.error_log
 
 
 # The block

@@ -8,11 +8,13 @@ import time
 
 import pytest
 
-from harness.directory import WELL_KNOWN
+from harness.agents import BROWSER
+from harness.directory import WELL_KNOWN, Directory
 from harness.expect import expect
 from harness.names import OTHER_PUBLIC, PUBLIC, Names
+from harness.nginx import wait_for
 from harness.ports import free
-from harness.shops import Found, Shops, becomes
+from harness.shops import Found, Shops, answers, becomes
 from harness.signer import Key, jwks
 
 # PROTOCOL.md section 6's list, at the edges of each block
@@ -24,7 +26,7 @@ FORBIDDEN = """
 169.254.0.1 169.254.169.254 169.254.255.255
 172.16.0.0 172.31.255.255
 192.0.0.1 192.0.0.192
-192.0.2.1 198.51.100.1 203.0.113.5
+192.0.2.1 198.51.100.1 203.0.113.5 192.88.99.1
 192.168.0.1 192.168.255.255
 198.18.0.1 198.19.255.255
 224.0.0.1 239.255.255.255
@@ -38,8 +40,9 @@ FORBIDDEN = """
 [64:ff9b::7f00:1] [64:ff9b::a00:1] [64:ff9b:1::1]
 [2002:7f00:1::1] [2002:c0a8:1::1]
 [2001:0:7f00:1::1]
-[2001:0:5db8:d822:0:0:f5ff:fffe]
-[100::1] [2001:db8::1] [2001:2::1]
+[2001:0:5db8:d822::f5ff:fffe]
+[100::1] [2001:db8::1] [2001:2::1] [3fff::1]
+[2001:0:a00:1::a247:27dd] [4000::1] [1fff::1]
 """.split()
 
 PUBLIC_ADDRESSES = """
@@ -49,6 +52,7 @@ PUBLIC_ADDRESSES = """
 192.167.255.255 192.169.0.0 198.17.255.255 198.20.0.0 223.255.255.255
 [2606:2800:220:1::1] [2a00:1450::1] [::ffff:93.184.216.34]
 [64:ff9b::5db8:d822] [2002:5db8:d822::1]
+[2001:0:5db8:d822::a247:27dd]
 """.split()
 
 
@@ -105,19 +109,78 @@ def test_a_mixture(lab, addresses):
     assert set(lab.nginx.names.connects()[before:]) == {PUBLIC + ":443"}
 
 
-@pytest.mark.parametrize("host", [
-    "127.0.0.1", "10.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "2130706433",
-    "0x7f000001", "0x7f.1", "0177.0.0.1", "127.1", "017700000001", "0",
-    "127.0.0.1.", "localhost", "LOCALHOST."])
-def test_written_as_an_address(lab, host):
+@pytest.mark.parametrize("addresses", [
+    ["10.0.0.1", "[::1]", "169.254.169.254"],
+    ["[::ffff:10.0.0.1]", "[64:ff9b::a00:1]"],
+], ids=",".join)
+def test_several_and_none_public(lab, addresses):
+    agent = agent_at(lab, addresses)
+    before = len(lab.nginx.names.connects())
+    expect(lab.send(agent.request()), "directory-unavailable")
+    assert lab.nginx.names.connects()[before:] == []
+
+
+def test_a_dead_public_address_does_not_open_the_next(lab):
+    """What is tried after a connection that failed is judged as well."""
+    agent = agent_at(lab, ["10.0.0.1"])
     names = lab.nginx.names
-    names.map("127.0.0.1", lab.directory)
-    names.host("localhost", "127.0.0.1")
+    names.host(agent.host, OTHER_PUBLIC + ",10.0.0.1,[::1]")
+    names.map("[::1]", lab.directory)
+    before = len(names.connects())
+    expect(lab.send(agent.request()), "directory-unavailable")
+    assert set(names.connects()[before:]) == {OTHER_PUBLIC + ":443"}
+
+
+LITERALS = """
+127.0.0.1 10.0.0.1 169.254.169.254 0.0.0.0 [::1] [::] [::ffff:127.0.0.1]
+[::ffff:a00:1] [64:ff9b::a00:1] [fe80::1] [fe80::1%25lo] [fe80::1%lo]
+2130706433 0x7f000001 0x7f.1 0177.0.0.1 127.1 017700000001 0 127.0.0.1.
+%31%32%37.0.0.1 localhost LOCALHOST. localhost.
+""".split()
+
+
+@pytest.mark.parametrize("host", LITERALS)
+def test_written_as_an_address(lab, host):
+    """However it is spelled: refused, or judged as every address."""
+    names = lab.nginx.names
+    for address in ("127.0.0.1", "10.0.0.1", "169.254.169.254", "0.0.0.0",
+                    "[::1]", "[::]", "[::ffff:127.0.0.1]", "[fe80::1]",
+                    "[::ffff:10.0.0.1]", "[64:ff9b::a00:1]"):
+        names.map(address, lab.directory)
+    for name in ("localhost", "localhost.", "127.0.0.1.", "2130706433",
+                 "0x7f000001", "0x7f.1", "127.1", "0"):
+        names.host(name, "127.0.0.1")
     before = len(names.connects())
     agent = Found(lab.directory, None, host)
     response = lab.send(agent.request())
-    assert response.status in (400, 403, 503), response
+    assert response.status in (400, 503), response
+    assert response.header("X-reason") in (
+        "signature-agent-unparsable", "directory-unavailable")
     assert names.connects()[before:] == []
+
+
+@pytest.mark.parametrize("host", ["93.184.216.34", "[2606:2800:220:1::1]"])
+def test_a_public_address_may_be_written(lab, host):
+    lab.nginx.names.map(host, lab.directory)
+    agent = Found(lab.directory, None, host)
+    lab.directory.serve(body=jwks(agent.key))
+    try:
+        expect(lab.send(agent.request()), "ok")
+    finally:
+        lab.directory.paths.pop(WELL_KNOWN)
+    assert host + ":443" in lab.nginx.names.connects()
+
+
+def test_patterns_let_no_private_address_in(shop, names, directory):
+    """Allowed by name is not allowed everywhere."""
+    names.map("10.0.0.1", directory)
+    s = shop.discovering(
+        names, "allow https://a.agents.test https://10.0.0.1;")
+    agent = Found(directory, names, "a.agents.test", address="10.0.0.1")
+    expect(s.send(agent.request()), "directory-unavailable")
+    expect(s.send(Found(directory, None, "10.0.0.1").request()),
+           "directory-unavailable")
+    assert names.connects() == []
 
 
 # Ports, schemes, redirects
@@ -217,6 +280,114 @@ def test_nor_used_again(shop, names, directory):
     assert agent.count() == 2 and len(names.connects()) == 2
 
 
+# Names that take their time, or do not exist
+
+def test_a_name_that_resolves_after_ten_seconds(shop, names, directory):
+    """One worker: it serves others before, at and after the end of the wait
+    and of the fetch."""
+    agent = Found(directory, names, "a.agents.test")
+    names.host(agent.host, PUBLIC, delay=10000)
+    s = shop.discovering(names, TIMEOUT="1s", WAIT="400ms max=1024")
+    waiting = s.waiting([agent.request()])
+    started, slowest, answered = time.monotonic(), 0, None
+    while time.monotonic() - started < 2:
+        asked = time.monotonic()
+        expect(s.send(BROWSER.request()), "ok")
+        slowest = max(slowest, time.monotonic() - asked)
+        if answered is None and s.active() == 1:
+            answered = time.monotonic() - started
+    assert slowest < 0.5 and 0.2 < answered < 0.9
+    expect(answers(waiting)[0], "directory-unavailable")
+    s.logged("directory discovery", "imed out")
+    assert names.connects() == [] and names.lookups(agent.host) == 1
+
+
+@pytest.mark.parametrize("how", ["stop", "reload"])
+def test_nobody_waits_for_the_resolver(shop, names, directory, how):
+    agent = Found(directory, names, "a.agents.test")
+    names.host(agent.host, PUBLIC, delay=10000)
+    s = shop.discovering(names, WAIT="300ms")
+    expect(s.send(agent.request()), "directory-unavailable")
+    wait_for("the look-up", lambda: names.lookups(agent.host))
+    started = time.monotonic()
+    if how == "stop":
+        s.nginx.process.terminate()
+        s.nginx.process.wait(10)
+    else:
+        s.nginx.reload(wait_old=True)
+        expect(s.send(BROWSER.request()), "ok")
+    assert time.monotonic() - started < 3
+
+
+def test_many_names_that_resolve_slowly(shop, names, directory):
+    """As many as may be looked up at a time hold up neither those that are
+    known nor, once they are given up, the next."""
+    known = Found(directory, names, "k.agents.test")
+    s = shop.discovering(names, "any; concurrent 4;", TIMEOUT="1s",
+                         WAIT="300ms max=1024")
+    expect(s.send(known.request()), "ok")
+    slow = [Found(directory, names, "n%d.agents.test" % i) for i in range(4)]
+    for agent in slow:
+        names.host(agent.host, PUBLIC, delay=10000)
+    for response in answers(s.waiting([a.request() for a in slow])):
+        expect(response, "directory-unavailable")
+    started = time.monotonic()
+    for _ in range(20):
+        expect(s.send(known.request()), "ok")
+    assert time.monotonic() - started < 0.5
+    late = Found(directory, names, "l.agents.test")
+    expect(s.send(late.request()), "discovery-limit")
+    s.logged_times("could not be fetched", 4)
+    expect(s.send(late.request()), "ok")
+
+
+def test_a_name_that_does_not_resolve(shop, names, directory):
+    agent = Found(directory, names, "a.agents.test")
+    names.host(agent.host, "-")
+    s = shop.discovering(names)
+    started = time.monotonic()
+    for _ in range(5):
+        expect(s.send(agent.request()), "directory-unavailable")
+    assert time.monotonic() - started < 1
+    assert names.lookups(agent.host) <= 2 and names.connects() == []
+    s.logged("directory discovery", agent.host, "could not be fetched")
+    names.host(agent.host, PUBLIC)
+    s.advance(61)
+    becomes(lambda: s.send(agent.request()), "ok")
+
+
+# Configured directories may be anywhere
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "192.168.1.1", "127.0.0.1",
+                                     "169.254.1.1", "[fd00::1]", "[::1]"])
+def test_configured_at_a_private_address(shop, names, address):
+    names.host("bot.test", address)
+    names.map(address, shop.directory)
+    s = shop(names=names, URL="https://bot.test/k", path="/k",
+             MORE="web_bot_auth_discovery { any; }")
+    s.loaded()
+    assert address + ":443" in names.connects()
+
+
+def test_configured_and_moving(shop, names, directory, authority):
+    """Each fetch goes to where the name then is, private or not."""
+    new, other = Key(), Directory(authority)
+    try:
+        names.host("bot.test", "10.0.0.1")
+        names.map("10.0.0.1", directory)
+        names.map(PUBLIC, other)
+        s = shop(names=names, URL="https://bot.test/k", path="/k", WORKERS=1)
+        s.loaded()
+        other.serve("/k", body=jwks(new))
+        names.host("bot.test", PUBLIC)
+        s.advance(3600)     # idle connections are closed by then
+        s.becomes("ok", key=new)
+        expect(s.ask(), "key-unknown")
+        assert names.connects() == ["10.0.0.1:443", PUBLIC + ":443"]
+    finally:
+        other.stop()
+
+
 # What else libcurl might pick up
 
 def test_the_environment_s_proxies(shop, names, directory):
@@ -251,6 +422,29 @@ def test_netrc_and_cookies(shop, names, directory):
 
 
 # For laboratories
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "10.0.0.1"])
+def test_private_addresses_on_and_written(shop, names, directory, host):
+    names.map(host, directory)
+    agent = Found(directory, None, host)
+    directory.serve(body=jwks(agent.key))
+    s = shop.discovering(names, MORE="web_bot_auth_private_addresses on;")
+    try:
+        expect(s.send(agent.request()), "ok")
+    finally:
+        directory.paths.pop(WELL_KNOWN)
+    assert names.connects() == [host + ":443"]
+
+
+def test_private_addresses_off_is_the_default(shop, names, directory):
+    names.map("10.0.0.1", directory)
+    agent = Found(directory, names, "a.agents.test", address="10.0.0.1")
+    s = shop.discovering(names, MORE="web_bot_auth_private_addresses off;")
+    expect(s.send(agent.request()), "directory-unavailable")
+    assert names.connects() == []
+    good, text = s.nginx.test()
+    assert good and "web_bot_auth_private_addresses" not in text
+
 
 def test_private_addresses_on(shop, names, directory):
     on = "web_bot_auth_private_addresses on;"

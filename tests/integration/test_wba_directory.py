@@ -565,7 +565,7 @@ def test_the_printed_lines_are_the_same(place):
 
 
 def test_terminals_are_safe(place):
-    evil = "\x1b[2J\x07\x9b31m"
+    evil = "\x1b[2J\x07\x9b31m\x7f"
     url = place.serve(
         body=jwks(A.jwk(kid=evil, alg="EdDSA"), {"kty": evil, "crv": evil}),
         etag='"%s"' % evil, media_type="application/json; x=" + evil,
@@ -609,6 +609,19 @@ def test_a_file(box):
         "a b.json", cwd=box)["configuration"]
     text = wba("keys.json", cwd=box, status=0).stdout.decode()
     assert text.startswith("keys.json\n") and "caching" not in text
+
+
+def test_a_file_s_block_has_no_words_for_fetching(box):
+    found = look_into("--timeout", 9, "--refresh-min", "1m", "--max-keys", 9,
+                      "--max-size", "64k", "keys.json", cwd=box)
+    assert found["configuration"].splitlines() == [
+        "web_bot_auth_directory NAME {",
+        "    url file:%s;" % (box / "keys.json").resolve(),
+        "    profile web-bot-auth;",
+        "    max_size 65536;",
+        "    max_keys 9;",
+        "}",
+    ]
 
 
 def test_the_standard_input(box):
@@ -663,6 +676,8 @@ def test_the_type_of_a_file(box):
     (["--refresh-min", "2d", "https://a"], "more than --refresh-max"),
     (["--profile", "visa", "a"], "no profile 'visa'"),
     (["--ca", "nowhere", "https://localhost:1"], "cannot open nowhere"),
+    (["--ca", "keys.json", "https://localhost:1"], "no certificate in"),
+    (["--ca", os.devnull, "https://localhost:1"], "no certificate in"),
     (["--ca", "x", "keys.json"], "--ca is for a URL"),
     (["--proof-required", "keys.json"], "--proof-required is for a URL"),
     (["--public-only", "-"], "--public-only is for a URL"),

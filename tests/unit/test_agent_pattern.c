@@ -381,6 +381,46 @@ test_exact_memory(void **state)
     }
 }
 
+/* Which patterns stand for one URL. */
+static void
+test_names(void **state)
+{
+    static const struct {
+        const char *pattern;
+        const char *url;
+        bool names;
+    } rows[] = {
+        { "https://a.test", "https://a.test" WBA_WELL_KNOWN_PATH, true },
+        { "https://a.test", "https://a.test" WBA_WELL_KNOWN_PATH "?x", false },
+        { "https://a.test", "https://a.test/keys", false },
+        { "https://a.test", "https://b.test" WBA_WELL_KNOWN_PATH, false },
+        { "https://a.test/keys", "https://a.test/keys", true },
+        { "https://a.test/keys?x", "https://a.test/keys?x", true },
+        { "https://a.test/keys", "https://a.test/keys?x", false },
+        { "*.a.test", "https://b.a.test" WBA_WELL_KNOWN_PATH, false },
+    };
+    uint8_t room[4096];
+    wba_agent_pattern_t pattern;
+    wba_arena_t own;
+    wba_mem_t from;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        wba_arena_init(&own, room, sizeof(room));
+        from = wba_arena_mem(&own);
+        assert_int_equal(wba_agent_pattern_parse(&from,
+                                                 wba_str_z(rows[i].pattern),
+                                                 &pattern),
+                         WBA_OK);
+        if (wba_agent_pattern_names(&pattern, wba_str_z(rows[i].url))
+            != rows[i].names)
+        {
+            fail_msg("%s and %s", rows[i].pattern, rows[i].url);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -392,6 +432,7 @@ main(void)
         cmocka_unit_test(test_what_is_no_url),
         cmocka_unit_test(test_memory),
         cmocka_unit_test(test_exact_memory),
+        cmocka_unit_test(test_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,7 +9,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-NAMES = ("DNS:localhost,DNS:shop.test,DNS:*.shop.test,IP:127.0.0.1,"
+# 127.0.0.2 is missing on purpose: it is the address that no certificate names.
+NAMES = ("DNS:localhost,DNS:shop.test,DNS:*.shop.test,IP:127.0.0.1,IP:::1,"
+         "IP:10.0.0.1,IP:169.254.169.254,IP:::ffff:127.0.0.1,"
+         "IP:93.184.216.34,IP:2606:2800:220:1::1,"
          "DNS:bot.test,DNS:www.bot.test,DNS:other.test,DNS:slow.test,"
          "DNS:*.agents.test,DNS:agents.test,DNS:*.deep.agents.test")
 

@@ -37,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOSTS 64
+#define HOSTS 512 /* those beyond have their first line always */
 #define LINE 1024
 #define ADDRESS (INET6_ADDRSTRLEN + 10)
 
