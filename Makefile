@@ -24,7 +24,7 @@ export NGINX_BINARY VECTORS
 
 # What a fresh Debian 12 lacks.
 PACKAGES := gcc make nginx nginx-dev libsodium-dev libcurl4-openssl-dev \
-	libjansson-dev libcmocka-dev openssl curl ca-certificates python3 python3-pytest \
+	libjansson-dev libhiredis-dev libcmocka-dev redis-server openssl curl ca-certificates python3 python3-pytest \
 	python3-cryptography python3-h2
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
@@ -54,7 +54,7 @@ endif
 
 CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) $(WARN) $(HARDEN) $(SAN) \
 	-fPIC -Isrc/core -Isrc/fetch -Isrc/cli -MMD -MP
-LIBS := -lsodium -lcurl -ljansson -lpthread -lm
+LIBS := -lsodium -lcurl -ljansson -lhiredis -lpthread -lm
 
 CORE_SRC := $(wildcard src/core/*.c)
 FETCH_SRC := $(wildcard src/fetch/*.c)

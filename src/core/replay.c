@@ -105,6 +105,9 @@ typedef struct {
 _Static_assert(sizeof(partition_t) == LINE, "a lock is one cache line");
 _Static_assert(sizeof(bucket_t) == 16 * WAYS, "an entry is 16 bytes");
 _Static_assert(sizeof(struct wba_replay_s) == 2 * LINE, "two lines");
+_Static_assert(offsetof(struct wba_replay_s, mono_base) + sizeof(int64_t)
+                   == WBA_REPLAY_IDENTITY,
+               "what never changes comes first");
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
                "atomics in memory that processes share must be lock-free");
 
@@ -310,6 +313,18 @@ wba_replay_attach(void *region, size_t size)
 }
 
 void
+wba_replay_identity(const void *region, uint8_t out[WBA_REPLAY_IDENTITY])
+{
+    memcpy(out, region, WBA_REPLAY_IDENTITY);
+}
+
+bool
+wba_replay_superseded(const wba_replay_t *table)
+{
+    return LOAD(&((wba_replay_t *) (uintptr_t) table)->superseded) != 0;
+}
+
+void
 wba_replay_supersede(wba_replay_t *table)
 {
     atomic_store(&table->superseded, 1);
@@ -319,6 +334,13 @@ void
 wba_replay_cool(wba_replay_t *table, const wba_clock_t *now)
 {
     raise_to(&table->cold, now->wall);
+}
+
+void
+wba_replay_resume(wba_replay_t *table, const wba_clock_t *now)
+{
+    wba_replay_cool(table, now);
+    atomic_store(&table->superseded, 0);
 }
 
 /* Notices a jump.  Cold comes before the new reference: a process killed

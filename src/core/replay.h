@@ -68,8 +68,16 @@ wba_replay_t *wba_replay_init(void *region, size_t size,
  */
 wba_replay_t *wba_replay_attach(void *region, size_t size);
 
+/* Bytes of a table that never change after wba_replay_init, its secret among
+ * them: to tell a damaged one from a sound one. */
+#define WBA_REPLAY_IDENTITY 56
+void wba_replay_identity(const void *region, uint8_t out[WBA_REPLAY_IDENTITY]);
+
+/* Whether wba_replay_supersede was called. */
+bool wba_replay_superseded(const wba_replay_t *table);
+
 /* From now on the table accepts nothing (wba_replay_record says COLD): it has
- * been replaced by another.  Cannot be undone.  A call that is already past
+ * been replaced by another.  A call that is already past
  * this check may still record, so: supersede the old table first, then read
  * the clock, then wba_replay_init or wba_replay_cool the new one with it. */
 void wba_replay_supersede(wba_replay_t *table);
@@ -77,6 +85,10 @@ void wba_replay_supersede(wba_replay_t *table);
 /* Makes the table, even a warm one, cold as of now: other tables may have
  * recorded nonces until now.  What it holds it keeps. */
 void wba_replay_cool(wba_replay_t *table, const wba_clock_t *now);
+
+/* The table takes the place of the one that took its own: cold as of now, and
+ * not superseded any more.  Supersede that other one first. */
+void wba_replay_resume(wba_replay_t *table, const wba_clock_t *now);
 
 /* Whether a live record of this nonce exists; a hint for cheap refusal.  Takes
  * no lock and writes nothing; never wrong about a record whose FRESH was told

@@ -1,0 +1,642 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Records and their answers; when the connection is made, given up, and made
+ * again; the timer.
+ *
+ * Whatever hiredis calls only takes notes.  Once it has returned, settle()
+ * drops a doomed connection and tells the caller: no callback of the caller's
+ * ever has hiredis beneath it, and the connection is freed where nobody uses
+ * it.
+ *
+ * Replies come in the order of commands, so one queue holds all that is under
+ * way, and the one whose time is over first is always the first of them.
+ */
+#include "redis_private.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NEVER UINT64_MAX
+
+/* Records in a row that the server lets time out before we connect anew, and
+ * how many time-outs long a reply may be overdue. */
+#define MAX_LATE 3
+#define OVERDUE 5
+
+/* Milliseconds between attempts: doubled with each failure, halved at random;
+ * and how long a connection must have been of use to count as none. */
+#define FIRST_PAUSE 50
+#define LAST_PAUSE 5000
+#define STEADY 5000
+
+#define FULL_PAUSE 60000 /* milliseconds between lines that say it is full */
+
+uint64_t
+wba_redis_now(const wba_redis_t *redis)
+{
+    return redis->hooks->now_ms(redis->loop);
+}
+
+int64_t
+wba_redis_wall(const wba_redis_t *redis)
+{
+    return redis->hooks->wall(redis->loop);
+}
+
+/* --- the timer */
+
+static uint64_t
+earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t
+next_due(const wba_redis_t *redis)
+{
+    uint64_t due = NEVER;
+
+    if (redis->doom != WBA_REDIS_GOOD || redis->ready.head != NULL
+        || redis->told_usable != wba_redis_usable(redis))
+    {
+        return 0;
+    }
+    if (redis->phase != WBA_REDIS_USABLE) {
+        due = redis->due;
+    }
+    if (redis->oldest != NULL) {
+        due = earlier(due, redis->oldest->sent + redis->timeout);
+    }
+    if (redis->sent.head != NULL) {
+        due = earlier(due, redis->sent.head->sent + OVERDUE * redis->timeout);
+    }
+    return due;
+}
+
+/* An alarm that comes too early costs less than one moved at each record. */
+static void
+arm(wba_redis_t *redis)
+{
+    uint64_t now, due = next_due(redis);
+
+    if (due < redis->armed) {
+        now = wba_redis_now(redis);
+        redis->armed = due;
+        redis->hooks->timer(redis->loop, due <= now ? 0 : (long) (due - now));
+    }
+}
+
+/* --- words */
+
+void
+wba_redis_tell(wba_redis_t *redis, wba_redis_severity_t severity,
+               const char *text)
+{
+    const wba_redis_options_t *o = redis->options;
+    char where[128], line[360];
+
+    if (o->unix_path != NULL) {
+        snprintf(where, sizeof(where), "unix:%.110s", o->unix_path);
+    } else {
+        snprintf(where, sizeof(where), "%.64s port %u",
+                 o->address == NULL ? "" : o->address, o->port);
+    }
+    snprintf(line, sizeof(line), "redis %s: %.200s", where, text);
+    wba_redis_printable(line, sizeof(line), line);
+    redis->hooks->report(redis->loop, severity, line);
+}
+
+void
+wba_redis_doom(wba_redis_t *redis, wba_redis_problem_t problem,
+               const char *detail)
+{
+    if (redis->doom == WBA_REDIS_GOOD) {
+        redis->doom = problem;
+        wba_redis_printable(redis->detail, sizeof(redis->detail),
+                            detail == NULL ? "" : detail);
+    }
+}
+
+static void
+tell_problem(wba_redis_t *redis)
+{
+    char text[200];
+
+    if (redis->told == redis->doom) {
+        return;
+    }
+    snprintf(text, sizeof(text), "%s%s%s",
+             wba_redis_problem_text(redis->doom), redis->detail[0] ? ": " : "",
+             redis->detail);
+    wba_redis_tell(redis, wba_redis_problem_severity(redis->doom), text);
+    redis->told = redis->doom;
+}
+
+/* --- tickets */
+
+static void
+append(wba_redis_queue_t *queue, wba_redis_ticket_t *ticket)
+{
+    ticket->next = NULL;
+    if (queue->tail == NULL) {
+        queue->head = ticket;
+    } else {
+        queue->tail->next = ticket;
+    }
+    queue->tail = ticket;
+}
+
+static wba_redis_ticket_t *
+shift(wba_redis_queue_t *queue)
+{
+    wba_redis_ticket_t *ticket = queue->head;
+
+    queue->head = ticket->next;
+    if (queue->head == NULL) {
+        queue->tail = NULL;
+    }
+    return ticket;
+}
+
+static void
+release(wba_redis_t *redis, wba_redis_ticket_t *ticket)
+{
+    redis->waiting -= ticket->kind == WBA_REDIS_DO_RECORD;
+    free(ticket);
+}
+
+/* Its answer is known: to be told from settle(), if anybody waits for it. */
+static void
+ready(wba_redis_t *redis, wba_redis_ticket_t *ticket,
+      wba_store_answer_t answer)
+{
+    if (ticket->done == NULL) {
+        release(redis, ticket);
+        return;
+    }
+    ticket->answer = answer;
+    append(&redis->ready, ticket);
+}
+
+static wba_redis_ticket_t *
+first_sent(wba_redis_t *redis)
+{
+    wba_redis_ticket_t *ticket = shift(&redis->sent);
+
+    if (redis->oldest == ticket) {
+        redis->oldest = ticket->next;
+    }
+    return ticket;
+}
+
+wba_redis_ticket_t *
+wba_redis_expect(wba_redis_t *redis, wba_redis_kind_t kind)
+{
+    wba_redis_ticket_t *ticket = calloc(1, sizeof(*ticket));
+
+    if (ticket == NULL) {
+        wba_redis_doom(redis, WBA_REDIS_MEMORY, NULL);
+        return NULL;
+    }
+    ticket->kind = kind;
+    ticket->sent = wba_redis_now(redis);
+    append(&redis->sent, ticket);
+    if (redis->oldest == NULL) {
+        redis->oldest = ticket;
+    }
+    return ticket;
+}
+
+/* --- replies */
+
+static void
+tell_full(wba_redis_t *redis)
+{
+    uint64_t now = wba_redis_now(redis);
+
+    if (now >= redis->full_again) {
+        redis->full_again = now + FULL_PAUSE;
+        wba_redis_tell(redis, wba_redis_problem_severity(WBA_REDIS_OOM),
+                       wba_redis_problem_text(WBA_REDIS_OOM));
+    }
+}
+
+static void
+on_record(wba_redis_t *redis, wba_redis_ticket_t *ticket, bool late)
+{
+    wba_redis_sum_t *sum = &ticket->sum;
+
+    if (sum->problem == WBA_REDIS_GOOD && sum->aborted) {
+        sum->problem = WBA_REDIS_STRANGE; /* we watched nothing */
+    }
+    if (!late) {
+        redis->late = 0;
+    }
+    if (sum->problem == WBA_REDIS_OOM) {
+        tell_full(redis);
+    } else if (sum->problem != WBA_REDIS_GOOD) {
+        wba_redis_doom(redis, sum->problem, NULL);
+    }
+    if (sum->moved && redis->phase == WBA_REDIS_USABLE
+        && redis->doom == WBA_REDIS_GOOD)
+    {
+        wba_redis_mark(redis);
+    }
+    ready(redis, ticket, wba_redis_sum_answer(sum));
+}
+
+void
+wba_redis_answered(wba_redis_t *redis, const redisReply *reply)
+{
+    wba_redis_ticket_t *ticket = redis->sent.head;
+    bool late, last = true;
+
+    if (ticket->kind == WBA_REDIS_DO_RECORD) {
+        last = wba_redis_sum_add(&ticket->sum, reply, ticket->n + 1,
+                                 redis->marker);
+    } else if (ticket->kind == WBA_REDIS_DO_COMMIT) {
+        last = wba_redis_sum_add(&ticket->sum, reply, 1, NULL);
+    }
+    if (!last) {
+        return;
+    }
+    late = redis->oldest != ticket;
+    first_sent(redis);
+    if (ticket->kind == WBA_REDIS_DO_RECORD) {
+        on_record(redis, ticket, late);
+    } else {
+        wba_redis_greeted(redis, ticket, reply);
+        release(redis, ticket);
+    }
+}
+
+/* --- the connection's life */
+
+static void
+plan_retry(wba_redis_t *redis)
+{
+    uint64_t now = wba_redis_now(redis);
+    uint32_t pause = LAST_PAUSE;
+
+    if (redis->usable_since != 0 && now >= redis->usable_since + STEADY) {
+        redis->failures = 0;
+    }
+    if (redis->failures < 7) {
+        pause = earlier(LAST_PAUSE, (uint32_t) FIRST_PAUSE << redis->failures);
+    }
+    redis->failures += redis->failures < 7;
+    redis->phase = WBA_REDIS_IDLE;
+    redis->due = now + pause / 2 + randombytes_uniform(pause / 2 + 1);
+    redis->usable_since = 0;
+}
+
+static void
+drop(wba_redis_t *redis)
+{
+    wba_redis_link_close(redis);
+    while (redis->sent.head != NULL) {
+        ready(redis, first_sent(redis), WBA_STORE_UNAVAILABLE);
+    }
+    redis->late = 0;
+    redis->backlog.sent = 0;
+    plan_retry(redis);
+    tell_problem(redis);
+    redis->doom = WBA_REDIS_GOOD;
+}
+
+/* What done() records or is answered at once is left to the next turn. */
+static void
+deliver(wba_redis_t *redis)
+{
+    wba_redis_queue_t queue = redis->ready;
+    wba_redis_ticket_t *ticket;
+    wba_redis_done_pt done;
+    wba_store_answer_t answer;
+    void *ctx;
+
+    redis->ready.head = redis->ready.tail = NULL;
+    while (queue.head != NULL) {
+        ticket = shift(&queue);
+        done = ticket->done;
+        ctx = ticket->ctx;
+        answer = ticket->answer;
+        release(redis, ticket);
+        if (done != NULL) {
+            redis->stats.records += answer != WBA_STORE_UNAVAILABLE;
+            done(ctx, answer);
+        }
+    }
+}
+
+static void
+settle(wba_redis_t *redis)
+{
+    bool usable;
+
+    if (redis->doom != WBA_REDIS_GOOD) {
+        drop(redis);
+    }
+    usable = wba_redis_usable(redis);
+    if (redis->told_usable != usable) {
+        redis->told_usable = usable;
+        redis->hooks->changed(redis->loop, usable);
+    }
+    deliver(redis);
+    arm(redis);
+}
+
+static void
+connect_now(wba_redis_t *redis)
+{
+    redis->phase = WBA_REDIS_CONNECTING;
+    redis->due = wba_redis_now(redis) + redis->timeout;
+    wba_redis_link_open(redis);
+    if (redis->doom == WBA_REDIS_GOOD) {
+        wba_redis_greet(redis);
+    }
+}
+
+/* Records whose time is over; their replies may still come. */
+static void
+expire(wba_redis_t *redis, uint64_t now)
+{
+    wba_redis_ticket_t *ticket;
+    wba_redis_done_pt done;
+
+    while ((ticket = redis->oldest) != NULL) {
+        if (ticket->kind == WBA_REDIS_DO_RECORD) {
+            if (now < ticket->sent + redis->timeout) {
+                return;
+            }
+            redis->late++;
+            redis->stats.timeouts++;
+        }
+        redis->oldest = ticket->next;
+        done = ticket->done;
+        ticket->done = NULL;
+        if (done != NULL) {
+            done(ticket->ctx, WBA_STORE_UNAVAILABLE);
+        }
+    }
+}
+
+static void
+judge_times(wba_redis_t *redis)
+{
+    uint64_t now = wba_redis_now(redis);
+    const wba_redis_ticket_t *head;
+
+    if (redis->phase == WBA_REDIS_IDLE) {
+        if (now >= redis->due) {
+            connect_now(redis);
+        }
+        return;
+    }
+    expire(redis, now);
+    head = redis->sent.head;
+    if ((redis->phase != WBA_REDIS_USABLE && now >= redis->due)
+        || redis->late >= MAX_LATE
+        || (head != NULL && now >= head->sent + OVERDUE * redis->timeout))
+    {
+        wba_redis_doom(redis, WBA_REDIS_SLOW, NULL);
+    }
+}
+
+void
+wba_redis_on_timer(wba_redis_t *redis)
+{
+    redis->armed = NEVER;
+    if (redis->doom == WBA_REDIS_GOOD) {
+        judge_times(redis);
+    }
+    settle(redis);
+}
+
+void
+wba_redis_on_fd(wba_redis_t *redis, int fd, unsigned events)
+{
+    if (redis->ac == NULL || fd != redis->fd || redis->events == 0) {
+        return;
+    }
+    if (redis->doom == WBA_REDIS_GOOD) {
+        wba_redis_link_event(redis, events);
+    }
+    settle(redis);
+}
+
+wba_redis_t *
+wba_redis_new(const wba_redis_options_t *options,
+              const wba_redis_hooks_t *hooks, void *loop)
+{
+    wba_redis_t *redis;
+
+    if (strlen(options->prefix) > WBA_REDIS_MAX_PREFIX) {
+        return NULL;
+    }
+    redis = calloc(1, sizeof(*redis));
+    if (redis == NULL) {
+        return NULL;
+    }
+    redis->options = options;
+    redis->hooks = hooks;
+    redis->loop = loop;
+    redis->timeout = options->timeout_ms < 1 ? 1
+                                             : (uint64_t) options->timeout_ms;
+    redis->fd = -1;
+    redis->armed = NEVER;
+    redis->told = WBA_REDIS_PROBLEMS;
+    redis->backlog.max = options->max_backlog;
+    redis->phase = WBA_REDIS_IDLE;
+    redis->due = wba_redis_now(redis);
+    arm(redis);
+    return redis;
+}
+
+static void
+discard(wba_redis_queue_t *queue)
+{
+    while (queue->head != NULL) {
+        free(shift(queue));
+    }
+}
+
+void
+wba_redis_free(wba_redis_t *redis)
+{
+    if (redis != NULL) {
+        wba_redis_link_close(redis);
+        discard(&redis->sent);
+        discard(&redis->ready);
+        wba_redis_backlog_clear(&redis->backlog);
+        redis->hooks->timer(redis->loop, -1);
+        free(redis);
+    }
+}
+
+bool
+wba_redis_usable(const wba_redis_t *redis)
+{
+    return redis->phase == WBA_REDIS_USABLE && redis->doom == WBA_REDIS_GOOD;
+}
+
+void
+wba_redis_stats(const wba_redis_t *redis, wba_redis_stats_t *stats)
+{
+    *stats = redis->stats;
+}
+
+/* --- records */
+
+static void
+make_entry(const wba_nonce_t *nonce, wba_redis_entry_t *entry)
+{
+    crypto_hash_sha256_state state;
+
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, nonce->thumbprint, WBA_THUMBPRINT_SIZE);
+    crypto_hash_sha256_update(&state, nonce->nonce.data, nonce->nonce.len);
+    crypto_hash_sha256_final(&state, entry->key);
+    entry->until = nonce->until;
+}
+
+/* Ordered, each key once with the latest until.  Returns how many. */
+static unsigned
+make_entries(const wba_nonce_t *nonces, size_t n, wba_redis_entry_t *entries)
+{
+    wba_redis_entry_t entry;
+    unsigned at, count = 0;
+    size_t i;
+    int order;
+
+    for (i = 0; i < n; i++) {
+        make_entry(&nonces[i], &entry);
+        order = 1;
+        for (at = count; at > 0; at--) {
+            order = memcmp(entry.key, entries[at - 1].key, WBA_REDIS_KEY);
+            if (order >= 0) {
+                break;
+            }
+        }
+        if (at > 0 && order == 0) {
+            if (entries[at - 1].until < entry.until) {
+                entries[at - 1].until = entry.until;
+            }
+            continue;
+        }
+        memmove(&entries[at + 1], &entries[at], (count - at) * sizeof(entry));
+        entries[at] = entry;
+        count++;
+    }
+    return count;
+}
+
+static bool
+is_cold(const wba_redis_t *redis, const wba_nonce_t *nonces, size_t n,
+        int64_t skew)
+{
+    int64_t epoch = redis->stats.epoch;
+    size_t i;
+
+    if (skew > INT64_MAX - epoch) {
+        return true;
+    }
+    for (i = 0; i < n; i++) {
+        if (nonces[i].created <= epoch + skew) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static wba_redis_ticket_t *
+answer_cold(wba_redis_t *redis)
+{
+    wba_redis_ticket_t *ticket = calloc(1, sizeof(*ticket));
+
+    if (ticket != NULL) {
+        ticket->kind = WBA_REDIS_DO_RECORD;
+        ticket->answer = WBA_STORE_COLD;
+        append(&redis->ready, ticket);
+    }
+    return ticket;
+}
+
+static bool
+send_record(wba_redis_t *redis, const wba_redis_entry_t *entries, unsigned n)
+{
+    int64_t now = wba_redis_wall(redis);
+    unsigned i;
+
+    wba_redis_send_word(redis, "MULTI");
+    wba_redis_send_get(redis);
+    for (i = 0; i < n; i++) {
+        wba_redis_send_set(redis, &entries[i], now);
+    }
+    return wba_redis_send_word(redis, "EXEC");
+}
+
+wba_redis_ticket_t *
+wba_redis_record(wba_redis_t *redis, const wba_nonce_t *nonces, size_t n,
+                 int64_t skew, wba_redis_done_pt done, void *ctx)
+{
+    wba_redis_entry_t entries[WBA_MAX_SIGNATURES + 1];
+    wba_redis_ticket_t *ticket;
+    bool sent = true;
+
+    if (!wba_redis_usable(redis) || n == 0 || n > WBA_MAX_SIGNATURES
+        || redis->waiting >= redis->options->max_waiting)
+    {
+        return NULL;
+    }
+    if (is_cold(redis, nonces, n, skew)) {
+        ticket = answer_cold(redis);
+    } else {
+        ticket = wba_redis_expect(redis, WBA_REDIS_DO_RECORD);
+        if (ticket != NULL) {
+            ticket->n = make_entries(nonces, n, entries);
+            sent = send_record(redis, entries, ticket->n);
+        }
+    }
+    if (ticket != NULL) {
+        redis->waiting++;
+    }
+    if (ticket != NULL && sent) {
+        ticket->done = done;
+        ticket->ctx = ctx;
+    }
+    arm(redis);
+    return sent ? ticket : NULL;
+}
+
+void
+wba_redis_forget(wba_redis_ticket_t *ticket)
+{
+    if (ticket != NULL) {
+        ticket->done = NULL;
+    }
+}
+
+void
+wba_redis_remember(wba_redis_t *redis, const wba_nonce_t *nonces, size_t n)
+{
+    wba_redis_entry_t entry;
+    size_t i;
+
+    for (i = 0; i < n && !redis->lost; i++) {
+        make_entry(&nonces[i], &entry);
+        if (!wba_redis_backlog_add(&redis->backlog, &entry)) {
+            redis->lost = true;
+            wba_redis_backlog_clear(&redis->backlog);
+        }
+    }
+    if (redis->doom != WBA_REDIS_GOOD || redis->ac == NULL) {
+        return;
+    }
+    if (redis->phase == WBA_REDIS_USABLE && redis->lost) {
+        wba_redis_mark(redis);
+    } else if (redis->phase >= WBA_REDIS_PUSHING) {
+        wba_redis_pump(redis);
+    }
+    arm(redis);
+}
