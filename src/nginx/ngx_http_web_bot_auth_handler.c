@@ -131,6 +131,7 @@ ngx_http_wba_cleanup(void *data)
     ngx_http_web_bot_auth_ctx_t  *ctx = data;
 
     ngx_http_wba_unpark(ctx);
+    ngx_http_wba_replay_forget(ctx);
     if (ctx->deadline.timer_set) {
         ngx_del_timer(&ctx->deadline);
     }
@@ -194,7 +195,16 @@ ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx)
             break;
 
         case WBA_NEED_RECORD:
-            wba_verify_recorded(v, ngx_http_wba_replay_record(ctx));
+            if (ngx_http_wba_replay_record(ctx) == NGX_OK) {
+                ctx->answered = 0;
+                wba_verify_recorded(v, ctx->answer);
+                break;
+            }
+            if (ngx_http_wba_park(ctx) == NGX_OK) {
+                return NGX_AGAIN;
+            }
+            ngx_http_wba_replay_forget(ctx);
+            wba_verify_recorded(v, WBA_STORE_UNAVAILABLE);
             break;
 
         case WBA_DONE:

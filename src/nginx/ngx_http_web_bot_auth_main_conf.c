@@ -70,7 +70,6 @@ ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
     mcf->wait_max = NGX_CONF_UNSET_UINT;
     mcf->test_keys = NGX_CONF_UNSET;
     mcf->private_addresses = NGX_CONF_UNSET;
-    mcf->nonce_store = NGX_CONF_UNSET;
     ngx_queue_init(&mcf->parked);
 
     if (wba_crypto_init() != WBA_OK) {
@@ -91,7 +90,9 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_conf_init_uint_value(mcf->wait_max, 1024);
     ngx_conf_init_value(mcf->test_keys, 0);
     ngx_conf_init_value(mcf->private_addresses, 0);
-    ngx_conf_init_value(mcf->nonce_store, 1);
+    if (!mcf->store.set) {
+        mcf->store.shared = 1;
+    }
 
     if (mcf->test_keys) {
         ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
@@ -155,40 +156,20 @@ ngx_http_web_bot_auth_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
     mcf->zone_size = size;
-    return NGX_CONF_OK;
-}
 
-char *
-ngx_http_web_bot_auth_nonce_store(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_str_t                          *value = cf->args->elts;
-    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
-
-    if (mcf->nonce_store != NGX_CONF_UNSET) {
-        return "is duplicate";
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
     }
-    if (ngx_strcmp(value[1].data, "shared") != 0) {
+    if (value[2].len <= 5 || ngx_strncmp(value[2].data, "file=", 5) != 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown nonce store \"%V\", write \"shared\"",
-                           &value[1]);
+                           "unknown parameter \"%V\", write \"file=PATH\"",
+                           &value[2]);
         return NGX_CONF_ERROR;
     }
-    mcf->nonce_store = 1;
-
-    if (cf->args->nelts == 2
-        || ngx_strcmp(value[2].data, "cold=reject") == 0)
-    {
-        return NGX_CONF_OK;
-    }
-    if (ngx_strcmp(value[2].data, "cold=accept") == 0) {
-        mcf->cold_accept = 1;
-        return NGX_CONF_OK;
-    }
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown parameter \"%V\", write \"cold=reject\" or "
-                       "\"cold=accept\"", &value[2]);
-    return NGX_CONF_ERROR;
+    mcf->nonce_path.data = value[2].data + 5;
+    mcf->nonce_path.len = value[2].len - 5;
+    return ngx_conf_full_name(cf->cycle, &mcf->nonce_path, 0) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 char *

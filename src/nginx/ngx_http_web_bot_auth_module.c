@@ -91,14 +91,14 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       NULL },
 
     { ngx_string("web_bot_auth_zone"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_http_web_bot_auth_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
 
     { ngx_string("web_bot_auth_nonce_store"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_http_web_bot_auth_nonce_store,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -292,6 +292,12 @@ ngx_http_web_bot_auth_init_process(ngx_cycle_t *cycle)
     }
     mcf->log = cycle->log;
     ngx_http_wba_wait_init(mcf);
+    if (!mcf->store.shared) {
+        mcf->redis = ngx_http_wba_redis_create(cycle, mcf);
+        if (mcf->redis == NULL) {
+            return NGX_ERROR;
+        }
+    }
     return ngx_http_wba_keys_init_worker(cycle, mcf);
 }
 
@@ -303,5 +309,9 @@ ngx_http_web_bot_auth_exit_process(ngx_cycle_t *cycle)
     mcf = ngx_http_wba_cycle_conf(cycle);
     if (mcf && mcf->log) {
         ngx_http_wba_keys_exit_worker(mcf);
+        if (mcf->redis) {
+            ngx_http_wba_redis_destroy(mcf->redis);
+            mcf->redis = NULL;
+        }
     }
 }

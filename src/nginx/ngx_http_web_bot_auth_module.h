@@ -20,6 +20,7 @@
 #include "jwks.h"
 #include "uri.h"
 #include "verify.h"
+#include "wba_redis.h"
 
 /* Words of answers and rules that have no name in the configuration. */
 #define NGX_HTTP_WBA_UNSET_ANSWER 0xffff
@@ -78,6 +79,9 @@ typedef struct {
 /* Plain counts; only the worker that owns a row writes to it. */
 typedef struct {
     ngx_atomic_t reasons[WBA_REASON_COUNT];
+    ngx_atomic_t store[WBA_STORE_UNAVAILABLE + 1]; /* its answers */
+    ngx_atomic_t local[WBA_STORE_UNAVAILABLE + 1]; /* while Redis was not
+                                                      usable */
 } ngx_http_wba_counters_t;
 
 typedef struct {
@@ -89,6 +93,8 @@ typedef struct {
     size_t arena_size; /* of one half */
     size_t replay;     /* offset of the nonce region */
     size_t replay_size;
+    uint32_t has_replay; /* a table was made there */
+    ngx_atomic_t full_said; /* when it was last logged that it is full */
     pthread_mutex_t lock; /* of arena, slots' identities and sets; robust */
     ngx_atomic_t half;       /* the half that is published: 0 or 1 */
     ngx_atomic_t generation; /* grows with every change of a slot's version */
@@ -179,6 +185,17 @@ typedef struct {
 } ngx_http_wba_discovery_t;
 
 typedef struct ngx_http_wba_fetcher_s ngx_http_wba_fetcher_t;
+typedef struct ngx_http_wba_nonce_file_s ngx_http_wba_nonce_file_t;
+typedef struct ngx_http_wba_redis_s ngx_http_wba_redis_t;
+
+/* web_bot_auth_nonce_store */
+typedef struct {
+    ngx_uint_t set;          /* unsigned  set:1; the directive stood */
+    ngx_uint_t shared;       /* unsigned  shared:1; else Redis */
+    ngx_uint_t cold_accept;  /* unsigned  cold_accept:1; */
+    ngx_uint_t local;        /* unsigned  local:1; on_error=local */
+    wba_redis_options_t redis;
+} ngx_http_wba_store_t;
 
 struct ngx_http_web_bot_auth_main_conf_s {
     ngx_array_t directories; /* of ngx_http_wba_directory_t * */
@@ -188,9 +205,11 @@ struct ngx_http_web_bot_auth_main_conf_s {
     wba_env_t env;
 
     size_t zone_size;
+    ngx_str_t nonce_path; /* of web_bot_auth_zone's file=; or empty */
     ngx_shm_zone_t *shm_zone;
     ngx_http_wba_zone_t *zone;
-    wba_replay_t *replay;
+    wba_replay_t *replay; /* in the zone, or in nonce_file */
+    ngx_http_wba_nonce_file_t *nonce_file;
 
     ngx_msec_t wait;
     ngx_uint_t wait_max;
@@ -200,8 +219,7 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_flag_t test_keys;
     ngx_flag_t private_addresses;
     ngx_path_t *state_path;
-    ngx_flag_t nonce_store;
-    ngx_uint_t cold_accept;    /* unsigned  cold_accept:1; */
+    ngx_http_wba_store_t store;
     ngx_uint_t enabled;        /* unsigned  enabled:1; some location is on */
     ngx_uint_t exposes_reason; /* unsigned  exposes_reason:1; */
     u_char *enabled_file;
@@ -213,6 +231,7 @@ struct ngx_http_web_bot_auth_main_conf_s {
     wba_keyring_t *ring;
     uint64_t ring_generation;
     ngx_http_wba_fetcher_t *fetcher;
+    ngx_http_wba_redis_t *redis; /* NULL: the store is shared memory */
     ngx_queue_t parked;
     ngx_uint_t nparked;
     ngx_event_t poll;
@@ -275,8 +294,13 @@ typedef struct {
     unsigned woken:1;   /* a completion, or the deadline, wants it to go on */
     unsigned overdue:1; /* the deadline has passed */
     unsigned waited:1;  /* wait_until is set */
+    unsigned answered:1; /* the store has: answer, for asked */
     ngx_uint_t events; /* the zone's, before a fetch was last asked for */
     ngx_msec_t wait_until;
+    wba_store_answer_t answer;
+    wba_nonce_t asked[WBA_MAX_SIGNATURES];
+    size_t nasked;
+    wba_redis_ticket_t *ticket; /* of a record under way, or NULL */
     ngx_queue_t queue;
     ngx_event_t deadline;
 } ngx_http_web_bot_auth_ctx_t;
@@ -312,8 +336,6 @@ char *ngx_http_web_bot_auth_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 ngx_int_t ngx_http_web_bot_auth_check(ngx_conf_t *cf);
 char *ngx_http_web_bot_auth_zone(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_http_web_bot_auth_nonce_store(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_web_bot_auth_wait(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -497,20 +519,62 @@ void ngx_http_wba_state_load(ngx_http_web_bot_auth_main_conf_t *mcf,
 /* wait.c */
 ngx_int_t ngx_http_wba_park(ngx_http_web_bot_auth_ctx_t *ctx);
 void ngx_http_wba_unpark(ngx_http_web_bot_auth_ctx_t *ctx);
+void ngx_http_wba_wake(ngx_http_web_bot_auth_ctx_t *ctx);
 void ngx_http_wba_wake_all(ngx_http_web_bot_auth_main_conf_t *mcf);
 void ngx_http_wba_wait_init(ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* loop.c: what fetch.h and wba_redis.h ask of an event loop.  on_fd and
+ * on_timer are called with data; hooks get the loop itself. */
+typedef struct {
+    void (*on_fd)(void *data, int fd, unsigned events);
+    void (*on_timer)(void *data);
+    void *data;
+    ngx_event_t timer;
+    ngx_log_t *log;
+} ngx_http_wba_loop_t;
+
+void ngx_http_wba_loop_init(ngx_http_wba_loop_t *loop, ngx_log_t *log);
+bool ngx_http_wba_loop_watch(void *loop, int fd, unsigned events,
+    void **slot);
+void ngx_http_wba_loop_timer(void *loop, long ms);
 
 /* fetch.c */
 ngx_http_wba_fetcher_t *ngx_http_wba_fetcher_create(ngx_cycle_t *cycle);
 void ngx_http_wba_fetcher_destroy(ngx_http_wba_fetcher_t *fetcher);
 wba_fetch_t *ngx_http_wba_fetcher_driver(ngx_http_wba_fetcher_t *fetcher);
 
+/* nonce_file.c: NULL when it cannot be had, and it was said why. */
+ngx_http_wba_nonce_file_t *ngx_http_wba_nonce_file_open(ngx_str_t *path,
+    size_t region, ngx_http_wba_nonce_file_t *old, ngx_log_t *log);
+void ngx_http_wba_nonce_file_close(ngx_http_wba_nonce_file_t *file);
+wba_replay_t *ngx_http_wba_nonce_file_table(ngx_http_wba_nonce_file_t *file);
+
 /* replay.c */
-ngx_int_t ngx_http_wba_replay_create(ngx_http_wba_zone_t *zone,
-    ngx_log_t *log);
+wba_clock_t ngx_http_wba_clock(void);
+
+/* Gives mcf the table that its configuration asks for; in the master, when it
+ * is in force.  old, of the cycle before or NULL, loses its own, if that is
+ * another.  NGX_ERROR: none is to be had. */
+ngx_int_t ngx_http_wba_replay_open(ngx_http_web_bot_auth_main_conf_t *mcf,
+    ngx_http_web_bot_auth_main_conf_t *old, ngx_log_t *log);
 bool ngx_http_wba_replay_seen(void *ctx, const wba_nonce_t *nonce);
-wba_store_answer_t ngx_http_wba_replay_record(
-    ngx_http_web_bot_auth_ctx_t *ctx);
+
+/* Answers WBA_NEED_RECORD.  NGX_OK; NGX_AGAIN: the answer is on its way, and
+ * the request should be parked. */
+ngx_int_t ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx);
+
+/* The request ends, or does not wait any more. */
+void ngx_http_wba_replay_forget(ngx_http_web_bot_auth_ctx_t *ctx);
+
+/* redis.c: wba_redis on nginx's event loop. */
+ngx_http_wba_redis_t *ngx_http_wba_redis_create(ngx_cycle_t *cycle,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+void ngx_http_wba_redis_destroy(ngx_http_wba_redis_t *redis);
+wba_redis_t *ngx_http_wba_redis_client(ngx_http_wba_redis_t *redis);
+
+/* store.c */
+char *ngx_http_web_bot_auth_nonce_store(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 /* message.c */
 extern const wba_message_ops_t ngx_http_wba_message_ops;

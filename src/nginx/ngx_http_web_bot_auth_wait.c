@@ -78,7 +78,7 @@ ngx_http_wba_unpark(ngx_http_web_bot_auth_ctx_t *ctx)
     }
 }
 
-static void
+void
 ngx_http_wba_wake(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     ngx_event_t  *wev = ctx->request->connection->write;

@@ -104,7 +104,6 @@ ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         /* The memory of the cycle that runs: nothing is changed before the
          * new configuration is committed. */
         mcf->zone = old->zone;
-        mcf->replay = old->replay;
         return NGX_OK;
     }
 
@@ -141,11 +140,6 @@ ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     mcf->zone = zone;
     shpool->data = zone;
-
-    if (ngx_http_wba_replay_create(zone, shm_zone->shm.log) != NGX_OK) {
-        return NGX_ERROR;
-    }
-    mcf->replay = (wba_replay_t *) ((u_char *) zone + zone->replay);
     return NGX_OK;
 }
 
@@ -215,18 +209,35 @@ ngx_http_wba_slot_take(ngx_http_web_bot_auth_main_conf_t *mcf,
     return spare;
 }
 
+/* The main configuration of the cycle before, if it had a zone. */
+static ngx_http_web_bot_auth_main_conf_t *
+ngx_http_wba_old_conf(ngx_cycle_t *cycle)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_shm_zone_t   *shm;
+
+    part = cycle->old_cycle ? &cycle->old_cycle->shared_memory.part : NULL;
+    for ( /* void */ ; part; part = part->next) {
+        shm = part->elts;
+        for (i = 0; i < part->nelts; i++) {
+            if (shm[i].tag == &ngx_http_web_bot_auth_module && shm[i].data) {
+                return shm[i].data;
+            }
+        }
+    }
+    return NULL;
+}
+
 /* Called when the new configuration is in force: slots are given out, and a
  * zone that this one replaces stops accepting nonces. */
 ngx_int_t
 ngx_http_wba_zone_commit(ngx_cycle_t *cycle)
 {
-    wba_clock_t                         now;
     ngx_uint_t                          i;
-    ngx_list_part_t                    *part;
-    ngx_shm_zone_t                     *shm;
     ngx_http_conf_ctx_t                *http;
     ngx_http_wba_directory_t          **dirs;
-    ngx_http_web_bot_auth_main_conf_t  *mcf, *old;
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
 
     http = (ngx_http_conf_ctx_t *) ngx_get_conf(cycle->conf_ctx,
                                                 ngx_http_module);
@@ -238,23 +249,11 @@ ngx_http_wba_zone_commit(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    part = cycle->old_cycle ? &cycle->old_cycle->shared_memory.part : NULL;
-    for ( /* void */ ; part; part = part->next) {
-        shm = part->elts;
-        for (i = 0; i < part->nelts; i++) {
-            if (shm[i].tag != &ngx_http_web_bot_auth_module
-                || shm[i].data == NULL)
-            {
-                continue;
-            }
-            old = shm[i].data;
-            if (old->replay && old->replay != mcf->replay) {
-                wba_replay_supersede(old->replay);
-                now.wall = ngx_time();
-                now.monotonic = ngx_current_msec / 1000;
-                wba_replay_cool(mcf->replay, &now);
-            }
-        }
+    if (ngx_http_wba_replay_open(mcf, ngx_http_wba_old_conf(cycle),
+                                 cycle->log)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (ngx_http_wba_zone_lock(mcf->zone) != NGX_OK) {

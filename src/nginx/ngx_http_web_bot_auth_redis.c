@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* wba_redis on nginx's event loop: its hooks, and nothing else. */
+#include "ngx_http_web_bot_auth_module.h"
+
+struct ngx_http_wba_redis_s {
+    ngx_http_wba_loop_t loop;
+    wba_redis_t *client;
+};
+
+static uint64_t
+ngx_http_wba_redis_now(void *loop)
+{
+    return ngx_current_msec;
+}
+
+static int64_t
+ngx_http_wba_redis_wall(void *loop)
+{
+    return ngx_time();
+}
+
+static void
+ngx_http_wba_redis_report(void *data, wba_redis_severity_t severity,
+    const char *text)
+{
+    ngx_uint_t            level;
+    ngx_http_wba_loop_t  *loop = data;
+
+    level = severity == WBA_REDIS_ERROR ? NGX_LOG_ERR
+            : severity == WBA_REDIS_WARN ? NGX_LOG_WARN
+                                         : NGX_LOG_NOTICE;
+    ngx_log_error(level, loop->log, 0, "web_bot_auth: Redis: %s", text);
+}
+
+static void
+ngx_http_wba_redis_changed(void *loop, bool usable)
+{
+    /* Requests that come ask; none waits for the store to come back. */
+}
+
+static const wba_redis_hooks_t  ngx_http_wba_redis_hooks = {
+    .watch = ngx_http_wba_loop_watch,
+    .timer = ngx_http_wba_loop_timer,
+    .now_ms = ngx_http_wba_redis_now,
+    .wall = ngx_http_wba_redis_wall,
+    .report = ngx_http_wba_redis_report,
+    .changed = ngx_http_wba_redis_changed,
+};
+
+static void
+ngx_http_wba_redis_on_fd(void *data, int fd, unsigned events)
+{
+    ngx_http_wba_redis_t  *redis = data;
+
+    wba_redis_on_fd(redis->client, fd, events);
+}
+
+static void
+ngx_http_wba_redis_on_timer(void *data)
+{
+    ngx_http_wba_redis_t  *redis = data;
+
+    wba_redis_on_timer(redis->client);
+}
+
+ngx_http_wba_redis_t *
+ngx_http_wba_redis_create(ngx_cycle_t *cycle,
+    ngx_http_web_bot_auth_main_conf_t *mcf)
+{
+    ngx_http_wba_redis_t  *redis;
+
+    redis = ngx_pcalloc(cycle->pool, sizeof(ngx_http_wba_redis_t));
+    if (redis == NULL) {
+        return NULL;
+    }
+    ngx_http_wba_loop_init(&redis->loop, cycle->log);
+    redis->loop.on_fd = ngx_http_wba_redis_on_fd;
+    redis->loop.on_timer = ngx_http_wba_redis_on_timer;
+    redis->loop.data = redis;
+
+    redis->client = wba_redis_new(&mcf->store.redis,
+                                  &ngx_http_wba_redis_hooks, &redis->loop);
+    return redis->client ? redis : NULL;
+}
+
+void
+ngx_http_wba_redis_destroy(ngx_http_wba_redis_t *redis)
+{
+    wba_redis_free(redis->client);
+    redis->client = NULL;
+}
+
+wba_redis_t *
+ngx_http_wba_redis_client(ngx_http_wba_redis_t *redis)
+{
+    return redis->client;
+}
