@@ -34,6 +34,7 @@ CHANGES = [
     (r"server_name shop\.example www\.shop\.example;",
      "server_name shop.test www.shop.test;"),
     (r"cold=reject;", "cold=accept;"),
+    (r"=/etc/nginx/redis\.password;", "=%%DIR%%/redis.password;"),
 ]
 
 
@@ -65,19 +66,23 @@ def test_passes_nginx_t_without_a_warning(nginx):
 
 
 def test_every_directive_and_variable_exists(adapted, nginx):
-    """Commented-out lines, too: each alone is accepted where it stands."""
+    """Commented-out lines, too: each alone is accepted where it stands, or
+    in place of the line that it is an alternative to."""
     lines = adapted.splitlines()
     optional = [i for i, line in enumerate(lines) if re.match(
         r"\s*# (web_bot_auth_\w+|refresh|timeout|max_size|max_keys|tags|"
         r"components|algorithms|nonce|max_lifetime)\b[^{]*;$", line)]
     assert len(optional) > 15
+    (nginx.dir / "redis.password").write_text("secret\n")
     nginx.expect(r"test_keys")
     for i in optional:
-        changed = list(lines)
-        changed[i] = changed[i].replace("# ", "", 1)
+        instead = re.search(r"web_bot_auth_(zone|nonce_store) ", lines[i])
+        changed = [line for line in lines if line is lines[i] or not instead
+                   or not line.startswith("    " + instead.group())]
+        changed[changed.index(lines[i])] = lines[i].replace("# ", "", 1)
         nginx.configure("\n".join(changed))
         passed, output = nginx.test()
-        assert passed, (changed[i], output)
+        assert passed, (lines[i], output)
     nginx.configure(adapted)
 
 

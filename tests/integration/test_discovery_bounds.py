@@ -59,6 +59,23 @@ def test_the_longest_idle_makes_room(shop, names, agents):
     assert a.count() == 2
 
 
+def test_of_several_idle_ones_the_longest(shop, names, agents):
+    a, b, c, d, e = agents(5)
+    s = shop.discovering(names, "any; max_directories 3;")
+    for agent in (b, c, a):
+        expect(s.send(agent.request()), "ok")
+        s.advance(30)
+    expect(s.send(b.request()), "ok")   # the order is c, a, b by now
+    s.advance(90)
+    expect(s.send(d.request()), "ok")
+    expect(s.send(a.request()), "ok")
+    assert a.count() == 1
+    expect(s.send(e.request()), "ok")   # in b's place: a is in use
+    expect(s.send(d.request()), "ok")
+    expect(s.send(c.request()), "discovery-limit")
+    assert [x.count() for x in (a, b, c, d, e)] == [1, 1, 1, 1, 1]
+
+
 def test_those_without_keys_make_room_at_once(shop, names, agents):
     good, = agents(1)
     bad = agents(5, 1, status=404)
@@ -163,6 +180,53 @@ def test_so_many_at_a_time(shop, names, agents):
     for response in answers(waiting):
         expect(response, "ok")
     expect(s.send(found[2].request()), "ok")
+
+
+def test_refetches_count_as_well(shop, names, agents):
+    """Of agents that are known; those go on with the keys they have."""
+    a, b = agents(2)
+    s = shop.discovering(names, "any; concurrent 1;")
+    expect(s.send(a.request()), "ok")
+    expect(s.send(b.request()), "ok")
+    a.serve(hang=True)
+    s.advance(301)
+    waiting = s.waiting([a.request(key=Key())])
+    wait_for("the refetch", lambda: a.count() == 2)
+    expect(s.send(b.request(key=Key())), "key-unknown")
+    expect(s.send(b.request()), "ok")
+    assert b.count() == 1
+    s.directory.release()
+    expect(answers(waiting)[0], "key-unknown")
+    expect(s.send(b.request(key=Key())), "key-unknown")
+    assert b.count() == 2
+
+
+def test_who_finds_no_place_uses_up_nothing(shop, names, agents):
+    """Neither one of the minute's, nor another's place."""
+    slow, = agents(1, hang=True)
+    known, *others = agents(6, 1)
+    s = shop.discovering(names, "any; concurrent 1; new_per_minute 3; "
+                         "max_directories 3;")
+    expect(s.send(known.request()), "ok")
+    waiting = s.waiting([slow.request()])
+    wait_for("the fetch", slow.count)
+    for agent in others:
+        expect(s.send(agent.request()), "discovery-limit")
+    s.directory.release()
+    expect(answers(waiting)[0], "ok")
+    expect(s.send(others[0].request()), "ok")
+    expect(s.send(known.request()), "ok")
+    assert fetches(others) == 1 and known.count() == 1
+
+
+def test_all_workers_fetch_no_more_together(shop, names, agents):
+    found = agents(20, hang=True)
+    s = shop.discovering(names, "any; concurrent 3;", WORKERS=2,
+                         WAIT="500ms max=1024")
+    got = load(20, lambda i: s.send(found[i].request()), threads=20)
+    reasons = sorted(seen(r)[0] for r in got)
+    assert reasons == 3 * ["directory-unavailable"] + 17 * ["discovery-limit"]
+    assert fetches(found) == 3
 
 
 def test_configured_fetches_are_not_held_up(shop, names, agents):
@@ -348,10 +412,12 @@ def test_strangers_cost_configured_keys_nothing(shop, names, agents):
     kept = [a for a, reason in zip(crowd, got) if reason == "ok"]
     for agent in kept:
         expect(s.send(agent.request()), "ok")
-    # more than the half that strangers leave
+    # more than the half that strangers leave, while they are all in use
     new = Key()
     s.serve(body=fat(FILL, s.key, new))
     s.advance(301)
+    for agent in kept:
+        expect(s.send(agent.request()), "ok")
     expect(s.ask(key=new), "ok")
     expect(s.ask(), "ok")
     got = [seen(s.send(a.request()))[0] for a in kept]
