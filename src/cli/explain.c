@@ -54,6 +54,8 @@ step_of(wba_reason_t reason, const wba_facts_t *facts, wba_stage_t stage)
     case WBA_REASON_ALG_MISMATCH:
     case WBA_REASON_ALG_NOT_ALLOWED:
     case WBA_REASON_NONCE_MISSING:
+    case WBA_REASON_NONCE_NOT_CHALLENGED:
+    case WBA_REASON_CHALLENGE_EXPIRED:
         return STEP_RULES;
     case WBA_REASON_MISSING_COMPONENT:
     case WBA_REASON_BAD_COMPONENT_VALUE:

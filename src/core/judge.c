@@ -121,6 +121,16 @@ wba_judge_claims(const wba_fact_t *fact, const wba_policy_t *policy,
 }
 
 wba_reason_t
+wba_judge_challenge(const wba_facts_t *facts, const wba_fact_t *fact,
+                    const wba_policy_t *policy, int64_t now)
+{
+    return policy->challenge == NULL
+               ? WBA_REASON_OK
+               : wba_challenge_check(policy->challenge, facts->authority,
+                                     fact->input.nonce, now);
+}
+
+wba_reason_t
 wba_judge_directory(const wba_fact_t *fact, const wba_directory_t *directory,
                     int64_t nbf, int64_t exp, const wba_policy_t *policy,
                     int64_t now)
@@ -181,6 +191,9 @@ wba_judge_signature(const wba_facts_t *facts, const wba_fact_t *fact,
         return WBA_REASON_AUTHORITY_NOT_SERVED;
     }
     reason = wba_judge_claims(fact, policy, now);
+    if (reason == WBA_REASON_OK) {
+        reason = wba_judge_challenge(facts, fact, policy, now);
+    }
     if (reason != WBA_REASON_OK) {
         return reason;
     }

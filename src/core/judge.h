@@ -5,6 +5,7 @@
 #ifndef WBA_JUDGE_H
 #define WBA_JUDGE_H
 
+#include "challenge.h"
 #include "facts.h"
 
 typedef enum {
@@ -37,6 +38,8 @@ typedef struct {
     int64_t clock_skew;   /* seconds, at most WBA_MAX_SKEW */
     int64_t max_lifetime; /* seconds; 0: only the directory's */
     bool nonce_required;
+    const wba_challenge_key_t *challenge; /* nonces must be made with it; NULL:
+                                             they are the signer's own */
     const wba_component_t *components; /* each must be covered */
     size_t ncomponents;
     wba_digest_policy_t digest;
@@ -83,6 +86,12 @@ bool wba_judge_covers_digest(const wba_fact_t *fact);
  */
 wba_reason_t wba_judge_claims(const wba_fact_t *fact,
                               const wba_policy_t *policy, int64_t now);
+
+/* Whether the signature's nonce is one that the location gave out for this
+ * authority, if it must be.  OK, or wba_challenge_check's reasons. */
+wba_reason_t wba_judge_challenge(const wba_facts_t *facts,
+                                 const wba_fact_t *fact,
+                                 const wba_policy_t *policy, int64_t now);
 
 /* What a directory asks of a signature made with a key of it, and the key's
  * validity (nbf, exp in seconds, 0: none).  OK or a reason. */

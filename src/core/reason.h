@@ -86,6 +86,12 @@ typedef enum {
       "tag, and for payment networks alg.")                                   \
     X(NONCE_MISSING, "nonce-missing", INVALID, INVALID,                       \
       "The signature must carry a nonce here.")                               \
+    X(NONCE_NOT_CHALLENGED, "nonce-not-challenged", INVALID, INVALID,         \
+      "The signature's nonce is not one that this server gave out for this "  \
+      "host; sign with the nonce in Accept-Signature.")                       \
+    X(CHALLENGE_EXPIRED, "challenge-expired", INVALID, INVALID,               \
+      "The nonce that this server gave out has ended; sign with the new one " \
+      "in Accept-Signature.")                                                 \
     X(CLOCK_AHEAD, "clock-ahead", INVALID, INVALID,                           \
       "The signature was created in the future; check the signer's clock.")   \
     X(EXPIRED, "expired", INVALID, INVALID,                                   \

@@ -294,6 +294,9 @@ advance(wba_verify_t *v, wba_fact_t *fact, int64_t now)
         return true;
     }
     fact->aside = wba_judge_claims(fact, v->policy, now);
+    if (fact->aside == WBA_REASON_OK) {
+        fact->aside = wba_judge_challenge(&v->facts, fact, v->policy, now);
+    }
     if (fact->aside != WBA_REASON_OK) {
         return true;
     }
@@ -389,8 +392,15 @@ static void
 want_record(wba_verify_t *v, const wba_fact_t *fact)
 {
     wba_nonce_t add = nonce_of(fact, fact->thumbprint);
+    int64_t end;
     size_t i;
 
+    /* One that we gave out may outlive the signature: it must not be of use
+     * to another. */
+    if (v->policy->challenge != NULL) {
+        end = wba_challenge_end(add.nonce) + WBA_MAX_SKEW;
+        add.until = add.until > end ? add.until : end;
+    }
     for (i = 0; i < v->nnonces; i++) {
         wba_nonce_t *n = &v->nonces[i];
 

@@ -62,6 +62,7 @@ ngx_http_web_bot_auth_create_loc_conf(ngx_conf_t *cf)
     conf->authority = NGX_CONF_UNSET_UINT;
     conf->expose_reason = NGX_CONF_UNSET;
     conf->log_level = NGX_CONF_UNSET_UINT;
+    conf->challenge = NGX_CONF_UNSET_UINT;
     for (i = 0; i < WBA_CLASS_COUNT; i++) {
         conf->answers[i] = NGX_HTTP_WBA_UNSET_ANSWER;
     }
@@ -142,7 +143,10 @@ ngx_http_web_bot_auth_merge_loc_conf(ngx_conf_t *cf, void *parent,
             conf->answers[i] = prev->answers[i];
         }
     }
-    return ngx_http_wba_make_policy(cf, conf);
+    if (ngx_http_wba_make_policy(cf, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+    return ngx_http_wba_challenge_merge(cf, prev, conf);
 }
 
 /* Core's view of the merged settings. */

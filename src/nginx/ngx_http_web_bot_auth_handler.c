@@ -268,6 +268,7 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
             ngx_http_wba_log(ctx, lcf);
         }
         ctx->refused = 1;
+        ngx_http_wba_challenge_note(ctx, lcf);
         clcf = ngx_http_get_module_loc_conf(ctx->request,
                                             ngx_http_core_module);
         if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {

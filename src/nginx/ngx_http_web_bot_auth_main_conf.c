@@ -298,6 +298,9 @@ ngx_http_web_bot_auth_check(ngx_conf_t *cf)
     if (mcf->enabled && ngx_http_web_bot_auth_check_rules(cf) != NGX_OK) {
         return NGX_ERROR;
     }
+    if (ngx_http_wba_challenge_init(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
     if (mcf->exposes_reason) {
         return ngx_http_wba_header_filter_init(cf);
     }

@@ -174,6 +174,13 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       0,
       NULL },
 
+    { ngx_string("web_bot_auth_challenge"),
+      NGX_HTTP_WBA_ANY|NGX_CONF_TAKE12,
+      ngx_http_web_bot_auth_challenge,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("web_bot_auth_expose_reason"),
       NGX_HTTP_WBA_ANY|NGX_CONF_FLAG,
       ngx_http_web_bot_auth_expose_reason,

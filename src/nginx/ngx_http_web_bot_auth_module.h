@@ -14,6 +14,7 @@
 
 #include <pthread.h>
 
+#include "accept.h"
 #include "agent_pattern.h"
 #include "directory.h"
 #include "fetch.h"
@@ -222,6 +223,10 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_http_wba_store_t store;
     ngx_uint_t enabled;        /* unsigned  enabled:1; some location is on */
     ngx_uint_t exposes_reason; /* unsigned  exposes_reason:1; */
+    ngx_uint_t challenges;     /* unsigned  challenges:1; some location does */
+    ngx_uint_t challenges_any; /* unsigned  challenges_any:1; and one of them
+                                  under "satisfy any" */
+    wba_challenge_key_t challenge_key; /* from the commit on */
     u_char *enabled_file;
     ngx_uint_t enabled_line;
     ngx_array_t rules; /* of ngx_http_wba_rule_place_t */
@@ -253,6 +258,12 @@ typedef enum {
     NGX_HTTP_WBA_AUTHORITY_VALUE
 } ngx_http_wba_authority_e;
 
+typedef enum {
+    NGX_HTTP_WBA_CHALLENGE_OFF = 0,
+    NGX_HTTP_WBA_CHALLENGE_ON,
+    NGX_HTTP_WBA_CHALLENGE_NONCE
+} ngx_http_wba_challenge_e;
+
 typedef struct {
     ngx_uint_t mode;
     ngx_flag_t dry_run;
@@ -267,7 +278,9 @@ typedef struct {
     ngx_http_complex_value_t *scheme;
     ngx_flag_t expose_reason;
     ngx_uint_t log_level;
+    ngx_uint_t challenge;
     wba_policy_t policy; /* made of all the above when merged */
+    wba_accept_t *accept; /* Accept-Signature of refusals; NULL: none */
 } ngx_http_web_bot_auth_loc_conf_t;
 
 /* nginx frees a server's names once the configuration is read. */
@@ -301,6 +314,8 @@ typedef struct {
     wba_nonce_t asked[WBA_MAX_SIGNATURES];
     size_t nasked;
     wba_redis_ticket_t *ticket; /* of a record under way, or NULL */
+    ngx_http_web_bot_auth_loc_conf_t *challenged; /* whose Accept-Signature */
+    ngx_str_t challenge;                          /* this is, or NULL */
     ngx_queue_t queue;
     ngx_event_t deadline;
 } ngx_http_web_bot_auth_ctx_t;
@@ -585,6 +600,27 @@ ngx_http_web_bot_auth_ctx_t *ngx_http_wba_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 void ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx);
 ngx_int_t ngx_http_wba_header_filter_init(ngx_conf_t *cf);
+
+/* challenge.c: web_bot_auth_challenge */
+char *ngx_http_web_bot_auth_challenge(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Merges the setting and writes the location's Accept-Signature; after the
+ * rest of the policy is made. */
+char *ngx_http_wba_challenge_merge(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_loc_conf_t *prev,
+    ngx_http_web_bot_auth_loc_conf_t *conf);
+
+/* The hooks that it takes: none where no location challenges. */
+ngx_int_t ngx_http_wba_challenge_init(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* The key, from the nonce table in force. */
+void ngx_http_wba_challenge_commit(ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* The request is refused: notes what its answer shall ask for. */
+void ngx_http_wba_challenge_note(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_web_bot_auth_loc_conf_t *lcf);
 
 /* variables.c */
 ngx_int_t ngx_http_web_bot_auth_add_variables(ngx_conf_t *cf);

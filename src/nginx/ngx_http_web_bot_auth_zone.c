@@ -255,6 +255,7 @@ ngx_http_wba_zone_commit(ngx_cycle_t *cycle)
     {
         return NGX_ERROR;
     }
+    ngx_http_wba_challenge_commit(mcf);
 
     if (ngx_http_wba_zone_lock(mcf->zone) != NGX_OK) {
         return NGX_ERROR;

@@ -107,6 +107,21 @@ wants_nonce(kit_t *k)
     k->policy.nonce_required = true;
 }
 
+/* A key of zeros, by which these two were made for shop.example, with a random
+ * part of zeros: one ends at NOW, the other a second later. */
+#define ENDED \
+    "AQAAAABlU_EAAAAAAAAAAAAAAAAAAAAAAAAAAABy_Awsrvec69fZZo_FMFAU"
+#define ENDING \
+    "AQAAAABlU_EBAAAAAAAAAAAAAAAAAAAAAAAAAABHiSyBvAqXniYuevPdCAzs"
+
+static void
+challenges(kit_t *k)
+{
+    static const wba_challenge_key_t zeros;
+
+    k->policy.challenge = &zeros;
+}
+
 static void
 wants_method(kit_t *k)
 {
@@ -337,6 +352,14 @@ static const case_t cases[] = {
       ALICE },
     { R(NONCE_MISSING), NULL, TAP(""), NULL, NULL, ALICE },
     { R(NONCE_MISSING), SENDS_AGENT(AGENT_A), BOT_A, NULL, wants_nonce, BOB },
+    { R(NONCE_MISSING), SENDS_AGENT(AGENT_A), BOT_A, NULL, challenges, BOB },
+    { R(NONCE_NOT_CHALLENGED), NULL, TAP("n"), NULL, challenges, ALICE },
+    { R(NONCE_NOT_CHALLENGED), "GET /p HTTP/1.1\r\nHost: b.example\r\n",
+      TAP(ENDING), NULL, challenges, ALICE },
+    { R(CHALLENGE_EXPIRED), NULL, TAP(ENDED), NULL, challenges, ALICE },
+    { R(EXPIRED), NULL, TAP("n") ";expires=1699999991", NULL, challenges,
+      ALICE },
+    { R(OK), NULL, TAP(ENDING), NULL, challenges, ALICE },
     { R(CLOCK_AHEAD), NULL, TAP("n"), NULL, early, ALICE },
     { R(EXPIRED), NULL, TAP("n"), NULL, late, ALICE },
     { R(EXPIRES_NOT_AFTER_CREATED), NULL,

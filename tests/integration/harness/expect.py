@@ -32,6 +32,7 @@ REASONS = {
         "missing-component", "bad-component-value",
         "signature-base-too-large", "target-not-covered",
         "component-not-covered", "missing-fields", "nonce-missing",
+        "nonce-not-challenged", "challenge-expired",
         "clock-ahead", "expired", "expires-not-after-created",
         "lifetime-too-long", "alg-mismatch", "alg-not-allowed", "key-expired",
         "key-not-yet-valid", "bad-signature", "authority-not-served",
