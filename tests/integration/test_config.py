@@ -112,6 +112,8 @@ GOOD = [
     "web_bot_auth_authority $http_host;", "web_bot_auth_scheme $scheme;",
     "web_bot_auth_answer unsigned=401 unknown=pass;",
     "web_bot_auth_expose_reason on;", "web_bot_auth_log_level debug;",
+    "web_bot_auth_challenge on;", "web_bot_auth_challenge off;",
+    "web_bot_auth_challenge on nonce; web_bot_auth on;",
 ]
 
 
@@ -233,6 +235,12 @@ BAD = [
     ("web_bot_auth_answer denied=pass;", "unknown and unavailable"),
     ("web_bot_auth_expose_reason maybe;", "on"),
     ("web_bot_auth_log_level loud;", "loud"),
+    ("web_bot_auth_challenge maybe;", 'write "on", "off" or "on nonce"'),
+    ("web_bot_auth_challenge off nonce;", 'write "on", "off" or "on nonce"'),
+    ("web_bot_auth_challenge on nonces;", 'write "on", "off" or "on nonce"'),
+    ("web_bot_auth_challenge on nonce 5m;", "number of arguments"),
+    ("web_bot_auth_challenge;", "number of arguments"),
+    ("web_bot_auth_challenge on; web_bot_auth_challenge off;", "duplicate"),
 ]
 
 

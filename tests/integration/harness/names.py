@@ -15,7 +15,8 @@ OTHER_PUBLIC = "151.101.1.69"
 
 class Names:
     """hosts: name -> lines' rest ("MS ADDR,..."), used in turn; mapped:
-    "ADDR:PORT" -> "ADDR:PORT" on loopback; ahead: seconds of the clock."""
+    "ADDR:PORT" -> "ADDR:PORT" on loopback; ahead: seconds of the clock;
+    wall: of the time of day."""
 
     def __init__(self, library):
         self.library = library
@@ -28,6 +29,7 @@ class Names:
         self.hosts = {}
         self.mapped = {}
         self.ahead = 0
+        self.wall = 0
         self.write()
 
     def environment(self):
@@ -38,7 +40,7 @@ class Names:
         lines = ["%s %s" % (host, rest) for host, turns in self.hosts.items()
                  for rest in turns]
         lines += ["map %s %s" % pair for pair in self.mapped.items()]
-        lines.append("clock %d" % self.ahead)
+        lines += ["clock %d" % self.ahead, "wall %d" % self.wall]
         new = self.dir / "table.new"
         new.write_text("\n".join(lines) + "\n")
         new.chmod(0o644)
@@ -58,6 +60,11 @@ class Names:
         """The monotonic clock jumps; what is being fetched meanwhile runs
         into its time limit, and the lease for it ends."""
         self.ahead += seconds
+        self.write()
+
+    def turn(self, seconds):
+        """The time of day jumps."""
+        self.wall += seconds
         self.write()
 
     def noted(self, what):

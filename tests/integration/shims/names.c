@@ -10,6 +10,8 @@
  *       map ADDR:PORT REAL:PORT    connections to the one go to the other
  *       clock SECONDS              so far ahead are the monotonic clock and
  *                                  time(), not gettimeofday()
+ *       wall SECONDS               so far ahead is gettimeofday(), by which
+ *                                  nginx knows the time of day
  *   WBA_TEST_CONNECTS  a log: "lookup HOST", "connect ADDR:PORT"
  *
  * IPv6 addresses stand in brackets.  Names that are not in the table do not
@@ -34,6 +36,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -321,29 +324,54 @@ connect(int fd, const struct sockaddr *address, socklen_t len)
 
 /* --- time */
 
-/* Seconds, looked up no more often than every 10 ms. */
-static long
-clock_ahead(const struct timespec *now)
+static atomic_long ahead, wall_ahead; /* seconds */
+
+/* Looks them up, no more often than every 10 ms. */
+static void
+look_for_clocks(const struct timespec *now)
 {
-    static atomic_long ahead, looked;
+    static atomic_long looked;
     long ms = (long) now->tv_sec * 1000 + now->tv_nsec / 1000000, seconds;
     char line[LINE];
     FILE *f;
 
     if (table_name[0] == '\0' || ms - atomic_load(&looked) < 10) {
-        return atomic_load(&ahead);
+        return;
     }
     atomic_store(&looked, ms);
     f = fopen(table_name, "re");
-    if (f != NULL) {
-        while (fgets(line, sizeof(line), f) != NULL) {
-            if (sscanf(line, "clock %ld", &seconds) == 1) {
-                atomic_store(&ahead, seconds);
-            }
-        }
-        fclose(f);
+    if (f == NULL) {
+        return;
     }
+    while (fgets(line, sizeof(line), f) != NULL) {
+        if (sscanf(line, "clock %ld", &seconds) == 1) {
+            atomic_store(&ahead, seconds);
+        } else if (sscanf(line, "wall %ld", &seconds) == 1) {
+            atomic_store(&wall_ahead, seconds);
+        }
+    }
+    fclose(f);
+}
+
+static long
+clock_ahead(const struct timespec *now)
+{
+    look_for_clocks(now);
     return atomic_load(&ahead);
+}
+
+int
+gettimeofday(struct timeval *restrict out, void *restrict zone)
+{
+    struct timespec now;
+
+    (void) zone;
+    syscall(SYS_clock_gettime, CLOCK_MONOTONIC, &now);
+    look_for_clocks(&now);
+    syscall(SYS_clock_gettime, CLOCK_REALTIME, &now);
+    out->tv_sec = now.tv_sec + atomic_load(&wall_ahead);
+    out->tv_usec = now.tv_nsec / 1000;
+    return 0;
 }
 
 int
