@@ -14,6 +14,7 @@ from harness.agents import (BOT, BOT_URL, BROWSER, LISTED, MASTERCARD,
 from harness.client import Connection, curl, fetch
 from harness.expect import IDENTITY, expect
 from harness.nginx import wait_for
+from harness.redis import Redis
 from harness.signer import OMIT, Request, Sig, flip_bit, fresh_nonce, sign
 
 LIFETIME = 300
@@ -186,7 +187,7 @@ http {
     %%HTTP%%
     %%DIRECTORIES%%
     web_bot_auth_zone %%ZONE%%;
-    web_bot_auth_nonce_store shared cold=accept;
+    web_bot_auth_nonce_store %%STORE%% cold=accept;
     %%ECHO%%
     add_header X-Worker $pid always;
     server {
@@ -308,7 +309,7 @@ http {
     }
 }
 """
-VALUES = {"WORKERS": 1, "ZONE": "1m",
+VALUES = {"WORKERS": 1, "ZONE": "1m", "STORE": "shared",
           "files": {"passwords": "user:{PLAIN}secret\n"}}
 
 
@@ -788,3 +789,31 @@ def test_restart(start, zone, reason):
     nginx.start()
     expect(fetch(nginx.port(), CLIENTS["tap"].answer(first, "/nonce/")),
            reason)
+
+
+@pytest.fixture
+def redis():
+    server = Redis()
+    yield server
+    server.remove()
+
+
+def test_redis(start, redis):
+    """Its answer comes later; used nonces are shared, challenges are not."""
+    store = "redis://127.0.0.1:%d" % redis.port
+    one, other = start(STORE=store), start(STORE=store)
+    first = challenged(one)
+    answer = CLIENTS["tap"].answer(first, "/nonce/")
+    expect(fetch(other.port(), answer), "nonce-not-challenged")
+    expect(fetch(one.port(), answer), "ok")
+    expect(fetch(one.port(), answer), "nonce-replayed")
+    plain = CLIENTS["tap"].answer(first, "/on/")
+    response = fetch(other.port(), plain)
+    expect(response, "nonce-replayed")
+    assert shape(asked(response)) == ALL
+    redis.pause()
+    request = CLIENTS["tap"].answer(challenged(one), "/nonce/")
+    response = fetch(one.port(), request)
+    expect(response, "nonce-store-unavailable")
+    assert asked(response) == []
+    redis.go_on()
