@@ -71,6 +71,7 @@ UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 SHIMS := $(BUILD)/unit/slow_resolver.so
 NAMES := $(BUILD)/tests/names.so
+SF_FILTER := $(BUILD)/sf_filter
 
 .PHONY: all
 all: module wba ## build the module and the tool (build/gcc), installing nothing
@@ -180,6 +181,9 @@ $(BUILD)/tests/%.so: tests/integration/shims/%.c
 $(BUILD)/sf_vectors: tests/conformance/sf_vectors.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
+$(SF_FILTER): tests/interop/sf_filter.c $(CORE_LIB)
+	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
 .PHONY: unit
 unit: $(UNIT_BIN) $(SHIMS) ## run the unit tests (FLAVOUR=asan: under ASan and UBSan)
 	@failed=; log=$(BUILD)/unit/log; for t in $(UNIT_BIN); do \
@@ -199,6 +203,7 @@ conformance: $(BUILD)/sf_vectors ## run the public vectors (VECTORS=folder, or s
 	    $(BUILD)/sf_vectors; fi
 
 PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
+	SF_FILTER=$(SF_FILTER) \
 	$(PYTHON) -m pytest -q -p no:cacheprovider
 
 .PHONY: integration
@@ -214,7 +219,7 @@ $(INTEROP)/node_modules: tests/interop/package.json
 	@touch $@
 
 .PHONY: interop
-interop: all $(INTEROP)/node_modules ## run clients that we did not write against it
+interop: all $(INTEROP)/node_modules $(SF_FILTER) ## run clients that we did not write against it
 	@$(PYTEST) tests/interop $(PYTEST_ARGS)
 
 .PHONY: test
@@ -222,7 +227,8 @@ test: deps ## install what is needed, build, run every test that is not long
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory conformance
-	@$(MAKE) --no-print-directory $(INTEROP)/node_modules $(NAMES)
+	@$(MAKE) --no-print-directory $(INTEROP)/node_modules $(NAMES) \
+	    $(SF_FILTER)
 	@$(PYTEST) tests/interop tests/integration $(PYTEST_ARGS)
 
 .PHONY: run

@@ -5,23 +5,15 @@ Its modules are looked for in build/interop/node_modules (`make interop` puts
 them there), or where NODE_MODULES says."""
 
 import base64
-import json
-import os
-import pathlib
-import subprocess
 import time
 
 import pytest
 
+from clients import Signer
 from harness.agents import BOT_KEY, BOT_URL, LISTED_KEY, STRANGER_KEY
 from harness.client import curl, fetch
 from harness.expect import expect
-from harness.plugin import ROOT
-from harness.signer import Request, content_digest
-
-HERE = pathlib.Path(__file__).resolve().parent
-MODULES = pathlib.Path(os.environ.get(
-    "NODE_MODULES", ROOT / "build/interop/node_modules"))
+from harness.signer import content_digest
 
 CONF = """
 %%GLOBALS%%
@@ -50,24 +42,9 @@ def nginx(serve, authority):
 
 @pytest.fixture(scope="module")
 def sign():
-    """sign(key, url, ...) makes a signed Request by the Node script."""
-    assert MODULES.is_dir(), "no %s: run make interop" % MODULES
-    node = subprocess.Popen(["node", HERE / "sign.cjs", MODULES], text=True,
-                            stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-
-    def run(key, target="/", headers=(), method="GET", **wanted):
-        wanted.update(jwk=key.private_jwk(), method=method,
-                      url="https://shop.test" + target, headers=dict(headers))
-        node.stdin.write(json.dumps(wanted) + "\n")
-        node.stdin.flush()
-        answer = json.loads(node.stdout.readline())
-        assert answer["keyid"] == key.thumbprint
-        return Request(method, target, "shop.test", "https",
-                       list(headers) + list(answer["headers"].items()))
-
-    yield run
-    node.stdin.close()
-    assert node.wait(20) == 0
+    signer = Signer("web-bot-auth")
+    yield signer.sign
+    signer.close()
 
 
 @pytest.fixture(params=["1.1", "2"])
