@@ -58,7 +58,8 @@ CASES = [
 
 
 def pin(core):
-    if os.cpu_count() > 1:
+    """core None: wherever there is room."""
+    if core is not None and os.cpu_count() > 1:
         os.sched_setaffinity(0, {core})
 
 
