@@ -80,6 +80,11 @@ struct wba_redis_ticket_s {
     wba_redis_kind_t kind;
     unsigned n; /* keys of a record */
     wba_store_answer_t answer;
+
+    /* Of one that is held. */
+    wba_redis_entry_t *entries; /* n of them, malloc'd */
+    int64_t created;            /* the least of its signatures' */
+    int64_t skew;
 };
 
 typedef struct {
@@ -111,8 +116,9 @@ struct wba_redis_s {
 
     wba_redis_queue_t sent;     /* replies are due */
     wba_redis_queue_t ready;    /* answers are due */
+    wba_redis_queue_t held;     /* records that wait for the connection */
     wba_redis_ticket_t *oldest; /* of sent: nothing before it can be late */
-    unsigned waiting;           /* records in both */
+    unsigned waiting;           /* records in all three */
     unsigned late;              /* in a row */
 
     unsigned failures; /* in a row */

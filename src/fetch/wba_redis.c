@@ -71,6 +71,9 @@ next_due(const wba_redis_t *redis)
     if (redis->sent.head != NULL) {
         due = earlier(due, redis->sent.head->sent + OVERDUE * redis->timeout);
     }
+    if (redis->held.head != NULL) {
+        due = earlier(due, redis->held.head->sent + redis->timeout);
+    }
     return due;
 }
 
@@ -160,10 +163,17 @@ shift(wba_redis_queue_t *queue)
 }
 
 static void
+destroy(wba_redis_ticket_t *ticket)
+{
+    free(ticket->entries);
+    free(ticket);
+}
+
+static void
 release(wba_redis_t *redis, wba_redis_ticket_t *ticket)
 {
     redis->waiting -= ticket->kind == WBA_REDIS_DO_RECORD;
-    free(ticket);
+    destroy(ticket);
 }
 
 /* Its answer is known: to be told from settle(), if anybody waits for it. */
@@ -190,21 +200,38 @@ first_sent(wba_redis_t *redis)
     return ticket;
 }
 
+/* Its replies are due next. */
+static void
+await(wba_redis_t *redis, wba_redis_ticket_t *ticket)
+{
+    append(&redis->sent, ticket);
+    if (redis->oldest == NULL) {
+        redis->oldest = ticket;
+    }
+}
+
+static wba_redis_ticket_t *
+new_ticket(wba_redis_t *redis, wba_redis_kind_t kind)
+{
+    wba_redis_ticket_t *ticket = calloc(1, sizeof(*ticket));
+
+    if (ticket != NULL) {
+        ticket->kind = kind;
+        ticket->sent = wba_redis_now(redis);
+    }
+    return ticket;
+}
+
 wba_redis_ticket_t *
 wba_redis_expect(wba_redis_t *redis, wba_redis_kind_t kind)
 {
-    wba_redis_ticket_t *ticket = calloc(1, sizeof(*ticket));
+    wba_redis_ticket_t *ticket = new_ticket(redis, kind);
 
     if (ticket == NULL) {
         wba_redis_doom(redis, WBA_REDIS_MEMORY, NULL);
         return NULL;
     }
-    ticket->kind = kind;
-    ticket->sent = wba_redis_now(redis);
-    append(&redis->sent, ticket);
-    if (redis->oldest == NULL) {
-        redis->oldest = ticket;
-    }
+    await(redis, ticket);
     return ticket;
 }
 
@@ -291,6 +318,13 @@ plan_retry(wba_redis_t *redis)
     redis->usable_since = 0;
 }
 
+/* Nothing has gone wrong but, at the most, a connection that was good. */
+static bool
+hopeful(const wba_redis_t *redis)
+{
+    return redis->failures <= (redis->stats.connects != 0);
+}
+
 static void
 drop(wba_redis_t *redis)
 {
@@ -301,6 +335,9 @@ drop(wba_redis_t *redis)
     redis->late = 0;
     redis->backlog.sent = 0;
     plan_retry(redis);
+    while (redis->held.head != NULL && !hopeful(redis)) {
+        ready(redis, shift(&redis->held), WBA_STORE_UNAVAILABLE);
+    }
     tell_problem(redis);
     redis->doom = WBA_REDIS_GOOD;
 }
@@ -329,6 +366,49 @@ deliver(wba_redis_t *redis)
     }
 }
 
+/* --- records on their way */
+
+static bool
+is_cold(const wba_redis_t *redis, int64_t created, int64_t skew)
+{
+    int64_t epoch = redis->stats.epoch;
+
+    return skew > INT64_MAX - epoch || created <= epoch + skew;
+}
+
+static bool
+send_record(wba_redis_t *redis, const wba_redis_entry_t *entries, unsigned n)
+{
+    int64_t now = wba_redis_wall(redis);
+    unsigned i;
+
+    wba_redis_send_word(redis, "MULTI");
+    wba_redis_send_get(redis);
+    for (i = 0; i < n; i++) {
+        wba_redis_send_set(redis, &entries[i], now);
+    }
+    return wba_redis_send_word(redis, "EXEC");
+}
+
+/* What was held goes first, in the order in which it came. */
+static void
+send_held(wba_redis_t *redis)
+{
+    wba_redis_ticket_t *ticket;
+
+    while (redis->held.head != NULL && wba_redis_usable(redis)) {
+        ticket = shift(&redis->held);
+        if (ticket->done == NULL) {
+            release(redis, ticket);
+        } else if (is_cold(redis, ticket->created, ticket->skew)) {
+            ready(redis, ticket, WBA_STORE_COLD);
+        } else {
+            await(redis, ticket);
+            (void) send_record(redis, ticket->entries, ticket->n);
+        }
+    }
+}
+
 static void
 settle(wba_redis_t *redis)
 {
@@ -337,6 +417,7 @@ settle(wba_redis_t *redis)
     if (redis->doom != WBA_REDIS_GOOD) {
         drop(redis);
     }
+    send_held(redis);
     usable = wba_redis_usable(redis);
     if (redis->told_usable != usable) {
         redis->told_usable = usable;
@@ -381,12 +462,27 @@ expire(wba_redis_t *redis, uint64_t now)
     }
 }
 
+/* Those of which the connection did not come in time. */
+static void
+expire_held(wba_redis_t *redis, uint64_t now)
+{
+    wba_redis_ticket_t *ticket;
+
+    while ((ticket = redis->held.head) != NULL
+           && now >= ticket->sent + redis->timeout)
+    {
+        redis->stats.timeouts++;
+        ready(redis, shift(&redis->held), WBA_STORE_UNAVAILABLE);
+    }
+}
+
 static void
 judge_times(wba_redis_t *redis)
 {
     uint64_t now = wba_redis_now(redis);
     const wba_redis_ticket_t *head;
 
+    expire_held(redis, now);
     if (redis->phase == WBA_REDIS_IDLE) {
         if (now >= redis->due) {
             connect_now(redis);
@@ -457,7 +553,7 @@ static void
 discard(wba_redis_queue_t *queue)
 {
     while (queue->head != NULL) {
-        free(shift(queue));
+        destroy(shift(queue));
     }
 }
 
@@ -468,6 +564,7 @@ wba_redis_free(wba_redis_t *redis)
         wba_redis_link_close(redis);
         discard(&redis->sent);
         discard(&redis->ready);
+        discard(&redis->held);
         wba_redis_backlog_clear(&redis->backlog);
         redis->hooks->timer(redis->loop, -1);
         free(redis);
@@ -531,49 +628,69 @@ make_entries(const wba_nonce_t *nonces, size_t n, wba_redis_entry_t *entries)
     return count;
 }
 
-static bool
-is_cold(const wba_redis_t *redis, const wba_nonce_t *nonces, size_t n,
-        int64_t skew)
+static int64_t
+least_created(const wba_nonce_t *nonces, size_t n)
 {
-    int64_t epoch = redis->stats.epoch;
+    int64_t least = nonces[0].created;
     size_t i;
 
-    if (skew > INT64_MAX - epoch) {
-        return true;
-    }
-    for (i = 0; i < n; i++) {
-        if (nonces[i].created <= epoch + skew) {
-            return true;
+    for (i = 1; i < n; i++) {
+        if (nonces[i].created < least) {
+            least = nonces[i].created;
         }
     }
-    return false;
+    return least;
 }
 
 static wba_redis_ticket_t *
 answer_cold(wba_redis_t *redis)
 {
-    wba_redis_ticket_t *ticket = calloc(1, sizeof(*ticket));
+    wba_redis_ticket_t *ticket = new_ticket(redis, WBA_REDIS_DO_RECORD);
 
     if (ticket != NULL) {
-        ticket->kind = WBA_REDIS_DO_RECORD;
         ticket->answer = WBA_STORE_COLD;
         append(&redis->ready, ticket);
     }
     return ticket;
 }
 
-static bool
-send_record(wba_redis_t *redis, const wba_redis_entry_t *entries, unsigned n)
+static wba_redis_ticket_t *
+hold(wba_redis_t *redis, const wba_redis_entry_t *entries, unsigned n,
+     int64_t created, int64_t skew)
 {
-    int64_t now = wba_redis_wall(redis);
-    unsigned i;
+    wba_redis_ticket_t *ticket = new_ticket(redis, WBA_REDIS_DO_RECORD);
 
-    wba_redis_send_word(redis, "MULTI");
-    wba_redis_send_get(redis);
-    for (i = 0; i < n; i++) {
-        wba_redis_send_set(redis, &entries[i], now);
+    if (ticket == NULL) {
+        return NULL;
     }
-    return wba_redis_send_word(redis, "EXEC");
+    ticket->entries = calloc(n, sizeof(*entries));
+    if (ticket->entries == NULL) {
+        free(ticket);
+        return NULL;
+    }
+    memcpy(ticket->entries, entries, n * sizeof(*entries));
+    ticket->n = n;
+    ticket->created = created;
+    ticket->skew = skew;
+    append(&redis->held, ticket);
+    return ticket;
+}
+
+/* NULL: no memory, or the connection is doomed. */
+static wba_redis_ticket_t *
+send_now(wba_redis_t *redis, const wba_redis_entry_t *entries, unsigned n)
+{
+    wba_redis_ticket_t *ticket = wba_redis_expect(redis, WBA_REDIS_DO_RECORD);
+
+    if (ticket == NULL) {
+        return NULL;
+    }
+    ticket->n = n;
+    if (send_record(redis, entries, n)) {
+        return ticket;
+    }
+    redis->waiting++; /* it is among the sent, and nobody's */
+    return NULL;
 }
 
 wba_redis_ticket_t *
@@ -582,31 +699,30 @@ wba_redis_record(wba_redis_t *redis, const wba_nonce_t *nonces, size_t n,
 {
     wba_redis_entry_t entries[WBA_MAX_SIGNATURES + 1];
     wba_redis_ticket_t *ticket;
-    bool sent = true;
+    bool usable = wba_redis_usable(redis);
+    int64_t created;
+    unsigned count;
 
-    if (!wba_redis_usable(redis) || n == 0 || n > WBA_MAX_SIGNATURES
+    if ((!usable && !hopeful(redis)) || n == 0 || n > WBA_MAX_SIGNATURES
         || redis->waiting >= redis->options->max_waiting)
     {
         return NULL;
     }
-    if (is_cold(redis, nonces, n, skew)) {
+    created = least_created(nonces, n);
+    if (usable && is_cold(redis, created, skew)) {
         ticket = answer_cold(redis);
     } else {
-        ticket = wba_redis_expect(redis, WBA_REDIS_DO_RECORD);
-        if (ticket != NULL) {
-            ticket->n = make_entries(nonces, n, entries);
-            sent = send_record(redis, entries, ticket->n);
-        }
+        count = make_entries(nonces, n, entries);
+        ticket = usable ? send_now(redis, entries, count)
+                        : hold(redis, entries, count, created, skew);
     }
     if (ticket != NULL) {
         redis->waiting++;
-    }
-    if (ticket != NULL && sent) {
         ticket->done = done;
         ticket->ctx = ctx;
     }
     arm(redis);
-    return sent ? ticket : NULL;
+    return ticket;
 }
 
 void

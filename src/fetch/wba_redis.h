@@ -105,7 +105,9 @@ bool wba_redis_usable(const wba_redis_t *redis);
  * Records n distinct nonces (1 to WBA_MAX_SIGNATURES), atomically against
  * every other client.  skew in seconds: a signature created <= epoch + skew is
  * COLD (nothing is recorded then, and nothing sent).  done is called later,
- * never from in here.  NULL: not usable, or max_waiting are under way, or no
+ * never from in here.  While the first connection is being made, or one that
+ * was good is being replaced, the record is held until then, within its time.
+ * NULL: not usable nor about to be, or max_waiting are under way, or no
  * memory; done is never called.  TTL: until - wall, at least 1 s.
  */
 wba_redis_ticket_t *wba_redis_record(wba_redis_t *redis,
@@ -119,8 +121,8 @@ wba_redis_ticket_t *wba_redis_record(wba_redis_t *redis,
  * after the next handshake and before the store counts as usable again.  When
  * more than max_backlog wait, or memory runs out, what was accepted is not
  * known any more, and the store begins a new epoch then: cold for everybody.
- * Those of a record that timed out may be given while it is usable: they are sent at
- * once.
+ * Those of a record that timed out may be given while it is usable: they are
+ * sent at once.
  */
 void wba_redis_remember(wba_redis_t *redis, const wba_nonce_t *nonces,
                         size_t n);

@@ -140,8 +140,11 @@ test_max_waiting(void **state)
     c->options.max_waiting = 2;
     client_start(c);
     nonce = nonce_of("nonce-1");
-    assert_null(start(c, &r[0], &nonce, 1)); /* not usable yet */
-    UNTIL(c->usable);
+    assert_non_null(start(c, &r[0], &nonce, 1));
+    assert_non_null(start(c, &r[1], &nonce, 1));
+    assert_null(start(c, &r[2], &nonce, 1)); /* though it is but held */
+    UNTIL(r[0].answers && r[1].answers);
+    nonce = nonce_of("nonce-2");
     assert_non_null(start(c, &r[0], &nonce, 1));
     nonce.created = 0; /* cold, and as much a record */
     assert_non_null(start(c, &r[1], &nonce, 1));
@@ -150,6 +153,94 @@ test_max_waiting(void **state)
     assert_int_equal(r[1].answer, WBA_STORE_COLD);
     assert_non_null(start(c, &r[2], &nonce, 1));
     UNTIL(r[2].answers);
+}
+
+/* What is asked before the connection stands waits for it. */
+static void
+test_held(void **state)
+{
+    client_t *c = client_at(0, server.path);
+    wba_nonce_t n[4] = { nonce_of("nonce-1"), nonce_of("nonce-2"),
+                         nonce_of("nonce-3"), nonce_of("nonce-4") };
+    wba_redis_ticket_t *gone;
+    record_t r[6];
+    unsigned i;
+
+    (void) state;
+    client_start(c);
+    n[3].created = START + 5; /* of two, one cold: the epoch is not known yet */
+    assert_non_null(start(c, &r[0], &n[0], 1));
+    assert_non_null(start(c, &r[1], &n[0], 1));
+    assert_non_null(start(c, &r[2], &n[1], 2));
+    assert_non_null(start(c, &r[3], &n[2], 2));
+    gone = start(c, &r[4], &n[3], 1);
+    assert_non_null(gone);
+    wba_redis_forget(gone);
+    UNTIL(r[0].answers && r[1].answers && r[2].answers && r[3].answers);
+    assert_int_equal(r[0].answer, WBA_STORE_FRESH);
+    assert_int_equal(r[1].answer, WBA_STORE_SEEN);
+    assert_int_equal(r[2].answer, WBA_STORE_FRESH);
+    assert_int_equal(r[3].answer, WBA_STORE_COLD);
+    assert_int_equal(r[4].answers, 0);
+    assert_int_equal(ask(c, "nonce-3"), WBA_STORE_SEEN);
+
+    /* A connection that was good is replaced. */
+    command("CLIENT KILL TYPE normal SKIPME yes");
+    UNTIL(!c->usable);
+    n[0] = nonce_of("nonce-5");
+    assert_non_null(start(c, &r[0], &n[0], 1));
+    assert_non_null(start(c, &r[1], &n[0], 1));
+    UNTIL(r[0].answers && r[1].answers);
+    assert_int_equal(r[0].answer, WBA_STORE_FRESH);
+    assert_int_equal(r[1].answer, WBA_STORE_SEEN);
+    for (i = 0; i < 2; i++) {
+        assert_int_equal(r[i].answers, 1);
+    }
+
+    /* It is gone for good: they are told at the first failure, and then
+     * nothing is held any more. */
+    client_stop(c);
+    c = client_ready(0);
+    server_stop(SIGKILL);
+    UNTIL(!c->usable);
+    n[0] = nonce_of("nonce-6");
+    assert_non_null(start(c, &r[0], &n[0], 1));
+    UNTIL(r[0].answers);
+    assert_int_equal(r[0].answer, WBA_STORE_UNAVAILABLE);
+    assert_null(start(c, &r[0], &n[0], 1));
+    server_start(NULL, NULL);
+    UNTIL(c->usable);
+    assert_int_equal(ask(c, "nonce-7"), WBA_STORE_FRESH);
+}
+
+/* Held for no longer than a record's time; and a client that ends. */
+static void
+test_held_in_vain(void **state)
+{
+    static const char *const silent[] = { "", "", NULL };
+    client_t *c;
+    wba_nonce_t nonce = nonce_of("nonce-1");
+    record_t r[2];
+    uint64_t t;
+
+    (void) state;
+    fake_open(silent);
+    c = client_at(0, fake.path);
+    c->options.timeout_ms = 60;
+    client_start(c);
+    t = clock_ms();
+    assert_non_null(start(c, &r[0], &nonce, 1));
+    UNTIL(r[0].answers);
+    assert_in_range(clock_ms() - t, 60, 200);
+    assert_int_equal(r[0].answer, WBA_STORE_UNAVAILABLE);
+    client_stop(c);
+
+    c = client_at(0, fake.path);
+    client_start(c);
+    assert_non_null(start(c, &r[1], &nonce, 1));
+    client_stop(c);
+    assert_int_equal(r[1].answers, 0);
+    fake_close();
 }
 
 static int
@@ -1273,6 +1364,8 @@ main(void)
         TEST(test_several),
         TEST(test_race),
         TEST(test_max_waiting),
+        TEST(test_held),
+        TEST(test_held_in_vain),
         TEST(test_tcp),
         TEST(test_not_an_address),
         TEST(test_cold),

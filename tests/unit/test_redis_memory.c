@@ -52,7 +52,9 @@ walk(unsigned at)
     fail_at = at;
     remember(c, "nonce-0");
     for (i = 0; i < 3; i++) {
-        UNTIL(wba_redis_usable(c->redis));
+        if (i != 0) { /* the first is held */
+            UNTIL(wba_redis_usable(c->redis));
+        }
         if (start(c, &r, i == 2 ? nonce : nonce + i, i == 2 ? 2 : 1)
             != NULL)
         {
