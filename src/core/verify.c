@@ -32,6 +32,7 @@ wba_verify_begin(wba_verify_t *v, const wba_policy_t *policy)
     v->current = 0;
     v->ncandidates = 0;
     v->asked = false;
+    v->digest = NULL; /* fed or not: this pass begins with the first byte */
     if (facts->reason != WBA_REASON_OK) {
         return;
     }
@@ -370,7 +371,15 @@ needs_digest(wba_verify_t *v, int64_t now)
 }
 
 void
-wba_verify_digest(wba_verify_t *v, bool complete)
+wba_verify_feed(wba_verify_t *v, const void *data, size_t len)
+{
+    if (v->digest != NULL && v->facts.digest == WBA_DIGEST_UNCHECKED) {
+        wba_digest_update(v->digest, data, len);
+    }
+}
+
+void
+wba_verify_body(wba_verify_t *v, bool complete)
 {
     if (v->digest == NULL || v->facts.digest != WBA_DIGEST_UNCHECKED) {
         return;
@@ -543,7 +552,7 @@ wba_verify_step(wba_verify_t *v, int64_t now)
     weigh(facts);
 
     if (may_pass(v, now) && needs_digest(v, now)) {
-        return WBA_NEED_DIGEST;
+        return WBA_NEED_BODY;
     }
     return may_pass(v, now) && needs_record(v, now) ? WBA_NEED_RECORD
                                                     : WBA_DONE;
