@@ -85,7 +85,8 @@ typedef struct {
     wba_keyring_match_t candidates[WBA_MAX_CANDIDATES];
     size_t ncandidates;
 
-    wba_digest_t *digest; /* from mem, at WBA_NEED_BODY */
+    wba_digest_t *digest; /* from mem, at WBA_NEED_BODY; NULL: not wanted */
+    wba_body_link_reader_t *link; /* the same */
     wba_nonce_t nonces[WBA_MAX_SIGNATURES];
     size_t nnonces;
 } wba_verify_t;

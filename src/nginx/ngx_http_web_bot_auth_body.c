@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The request's body, for the digest that a verified signature covers.  It is
- * read as the mirror module reads it, and looked at by a filter as its bytes
+ * The request's body, for the digest that a verified signature covers and for
+ * the objects in it that name the signature.  It is read as the mirror module reads it, and looked at by a filter as its bytes
  * arrive; one that was read before is looked at where nginx has put it.
  */
 #include "ngx_http_web_bot_auth_module.h"

@@ -202,6 +202,13 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       offsetof(ngx_http_web_bot_auth_loc_conf_t, content_digest),
       &ngx_http_web_bot_auth_content_digests },
 
+    { ngx_string("web_bot_auth_body_link"),
+      NGX_HTTP_WBA_ANY|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_web_bot_auth_loc_conf_t, body_link),
+      NULL },
+
       ngx_null_command
 };
 

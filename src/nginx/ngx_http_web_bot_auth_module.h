@@ -268,6 +268,7 @@ typedef struct {
     ngx_flag_t expose_reason;
     ngx_uint_t log_level;
     ngx_uint_t content_digest;
+    ngx_flag_t body_link;
     wba_policy_t policy; /* made of all the above when merged */
 } ngx_http_web_bot_auth_loc_conf_t;
 

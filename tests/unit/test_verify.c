@@ -371,6 +371,52 @@ fed_in_part(void **state)
     kit_free(k);
 }
 
+/* The body is asked for once, whatever it is wanted for; in a later pass again
+ * for what nobody has looked at. */
+static void
+body_for_both(void **state)
+{
+    kit_t *k = kit_shop();
+
+    (void) state;
+    k->body = "hello";
+    k->policy.body_link = true;
+    kit_request(k, DIGEST_HEAD "X-Base: 1\r\n");
+    kit_sign(k, ALICE, "sig1", DIGEST_TAP);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AKSbDN");
+    assert_int_equal(k->verify.facts.link.state, WBA_LINK_READ);
+    kit_pass(k);
+    expect_trace(k, "A");
+
+    k->nnonces = 0;
+    k->policy.body_link = false;
+    kit_run(k);
+    expect_trace(k, "AKSbDN");
+    assert_int_equal(k->verify.facts.link.state, WBA_LINK_UNCHECKED);
+    k->policy.body_link = true;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AD");
+    k->policy.digest = WBA_DIGEST_OFF;
+    k->nnonces = 0;
+    kit_run(k);
+    expect_trace(k, "AKSbDN");
+    assert_int_equal(k->verify.facts.digest, WBA_DIGEST_UNCHECKED);
+    kit_free(k);
+
+    /* not where the digest is no good anyway */
+    k = kit_shop();
+    k->policy.body_link = true;
+    kit_request(k, HEAD "Content-Digest: x\r\nX-Base: 1\r\n");
+    kit_sign(k, ALICE, "sig1", DIGEST_TAP);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_CONTENT_DIGEST_UNREADABLE);
+    expect_trace(k, "AKSb");
+    kit_free(k);
+}
+
 /* Answers that nobody asked for change nothing. */
 static void
 stray_answers(void **state)
@@ -695,6 +741,7 @@ main(void)
         cmocka_unit_test(digest_spoils_its_own),
         cmocka_unit_test(waiting),
         cmocka_unit_test(fed_in_part),
+        cmocka_unit_test(body_for_both),
         cmocka_unit_test(stray_answers),
         cmocka_unit_test(bad_neighbour),
         cmocka_unit_test(lonely_labels),
