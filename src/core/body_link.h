@@ -2,8 +2,8 @@
 /*
  * The objects that the Trusted Agent Protocol puts into a JSON body,
  * agenticConsumer and agenticPaymentContainer: each names the nonce and the
- * keyid of the request's signature.  That linkage is all that is looked at, not
- * the signatures that the objects have of their own.
+ * keyid of the request's signature.  Only that linkage is looked at, not the
+ * signatures that the objects have of their own.
  *
  * A body is examined when its media type is JSON, or when it begins like an
  * object, whatever its type: a wrong type must not evade this.  Others pass.
@@ -15,7 +15,7 @@
 
 typedef enum {
     WBA_LINK_UNCHECKED,
-    WBA_LINK_READ,       /* objects holds what is there, which may be nothing */
+    WBA_LINK_READ,       /* objects holds what is there, perhaps nothing */
     WBA_LINK_UNREADABLE, /* no JSON, a member twice, an object that is none, or
                             a content coding, under which nothing is seen */
     WBA_LINK_TOO_LARGE,  /* more than WBA_MAX_BODY_LINK bytes to examine */

@@ -24,8 +24,9 @@ ngx_http_wba_body_complete(ngx_http_request_t *r)
            && !r->request_body_no_buffering;
 }
 
-/* Whether a body was announced of which nginx has thrown away some, as it does
- * before some of its own answers. */
+/* Whether a body was announced of which nginx has thrown away some, as some of
+ * its handlers do before they answer.  Of a chunked one it leaves a request
+ * body that is not complete. */
 static ngx_uint_t
 ngx_http_wba_body_discarded(ngx_http_request_t *r)
 {
@@ -36,9 +37,6 @@ ngx_http_wba_body_discarded(ngx_http_request_t *r)
     }
     if (r->discard_body) {
         return 1;
-    }
-    if (in->chunked) {
-        return in->content_length_n != -1;
     }
     return in->content_length
            && ngx_atoof(in->content_length->value.data,

@@ -16,11 +16,13 @@ import h2.connection
 import h2.events
 import pytest
 
-from harness.agents import BROWSER, STRANGER_KEY, VISA_KEY
+from harness.agents import BROWSER, STRANGER_KEY
 from harness.client import Connection, curl, fetch, load
 from harness.expect import expect, seen
 from harness.nginx import wait_for
-from harness.signer import (Sig, content_digest, flip_bit, fresh_nonce, sign)
+from harness.redis import Redis
+from harness.signer import (Key, Request, content_digest, flip_bit,
+                            fresh_nonce, jwks, sign)
 
 COVERED = BROWSER.components + ("content-digest",)
 
@@ -141,8 +143,9 @@ http {
         }
         location /gone/ {
             web_bot_auth off;
-            error_page 405 = @upstream;
-            try_files /ok.txt =404;
+            error_page 404 502 = @upstream;
+            set $memcached_key x;
+            memcached_pass 127.0.0.1:%%PORT_NOBODY%%;
         }
         location /page/ {
             error_page 403 /refused.html;
@@ -615,12 +618,17 @@ def test_a_body_that_was_streamed_before(nginx):
 
 
 def test_a_body_that_was_discarded_before(nginx):
-    """By a static file's location, whose error page verifies."""
+    """By a location that first asks a cache, whose error page verifies."""
     for make in post, chunked:
-        response = fetch(nginx.port(), make("/gone/x", B))
-        assert response.status in (200, 503), response
-        if response.status == 200:      # it was still there
-            expect_whole(response, B)
+        for body in B, b"x" * 50000:
+            request = make("/gone/x", body, method="GET")
+            expect(fetch(nginx.port(), request), "body-unavailable")
+            with Connection(nginx.port()) as c:
+                c.send(request.raw()[:-1])
+                expect(c.receive(), "body-unavailable")
+    # what never was there was not thrown away
+    request = post("/gone/x", None, content_digest(b""), method="GET")
+    expect_whole(fetch(nginx.port(), request), b"")
 
 
 def test_early_variables_read_nothing(nginx):
@@ -690,7 +698,6 @@ def test_many_at_once(nginx):
 
 def test_several_signatures(nginx):
     """The one that does not cover the digest stands without it."""
-    from harness.signer import Request
     request = Request("POST", "/", headers=[("Content-Digest", MISMATCH)],
                       body=B)
     plain = BROWSER.sig(label="plain")
@@ -926,6 +933,125 @@ def test_dav_put_aborted(dav):
     wait_for("temporary files to go", lambda: not left(dav))
     assert not (dav.dir / "store/put/aborted").exists()
     assert not re.search(r"\[(crit|alert)\]", dav.error_log)
+
+
+# ---- waiting, before the body and after it
+
+WAITING = """
+%%GLOBALS%%
+worker_processes 1;
+events {}
+http {
+    %%HTTP%%
+    %%DIRECTORIES%%
+    web_bot_auth_directory slow {
+        url %%URL%%;
+        profile tap;
+        tags slow;
+    }
+    web_bot_auth_trusted_certificate %%CA%%;
+    web_bot_auth_wait 3s;
+    web_bot_auth_nonce_store %%STORE%%;
+    web_bot_auth on;
+    client_body_buffer_size 1k;
+    %%ECHO%%
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        server_name shop.test;
+        location / { proxy_pass http://127.0.0.1:%%UPSTREAM%%; }
+    }
+}
+"""
+
+SLOW_KEY = Key()
+
+
+def slow_post(target, body, **how):
+    return post(target, body, key=SLOW_KEY, keyid=SLOW_KEY.thumbprint,
+                tag="slow", **how)
+
+
+@pytest.fixture
+def redis():
+    server = Redis()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def waiting(serve, directory, authority, upstream, redis):
+    """nginx; its directory's keys are let go by directory.release()."""
+    path = "/slow/%d" % time.monotonic_ns()
+    directory.serve(path, body=jwks(SLOW_KEY), hang=True)
+    nginx = serve(WAITING, CA=authority.ca, URL=directory.url(path),
+                  UPSTREAM=upstream.port,
+                  STORE="redis://127.0.0.1:%d cold=accept timeout=2s"
+                  % redis.port)
+    yield nginx
+    directory.release()
+    nginx.stop()
+    serve.all.remove(nginx)
+
+
+@pytest.mark.parametrize("sent", [0, 10, 5000])
+def test_a_body_that_comes_while_keys_are_waited_for(waiting, directory, sent):
+    """None, some or all of it is there when the keys are, and then Redis is
+    asked."""
+    body = b"w" * 5000
+    raw = slow_post("/", body).raw()
+    cut = len(raw) - 5000 + sent
+    with Connection(waiting.port()) as c:
+        c.send(raw[:len(raw) - 5000])
+        time.sleep(0.05)
+        c.send(raw[len(raw) - 5000:cut])
+        time.sleep(0.1)
+        directory.release()
+        time.sleep(0.1)
+        c.send(raw[cut:])
+        expect_whole(c.receive(), body)
+        c.send(slow_post("/", body, digest=MISMATCH))
+        expect(c.receive(), "content-digest-mismatch")
+
+
+def test_a_slow_body_is_no_waiting(waiting, directory, redis):
+    """What web_bot_auth_wait allows is not used up by it."""
+    raw = slow_post("/", B).raw()
+    with Connection(waiting.port()) as c:
+        c.send(raw[:-1])
+        time.sleep(0.1)
+        directory.release()
+        time.sleep(3.5)
+        redis.pause()
+        c.send(raw[-1:])
+        time.sleep(0.5)
+        redis.go_on()
+        expect_whole(c.receive(), B)
+
+
+def test_aborted_while_keys_are_waited_for(waiting, directory):
+    raw = slow_post("/", B).raw()
+    with Connection(waiting.port()) as c:
+        c.send(raw[:-1])
+        time.sleep(0.05)
+    directory.release()
+    with Connection(waiting.port()) as c:
+        c.send(raw)
+        expect_whole(c.receive(), B)
+
+
+def test_reload_with_a_body_under_way(serve, upstream):
+    """The old worker ends its request, and filters do not pile up."""
+    nginx = serve(CONF, UPSTREAM=upstream.port)
+    raw = post("/", b"x" * 9000).raw()
+    with Connection(nginx.port()) as c:
+        c.send(raw[:-100])
+        for _ in range(3):
+            nginx.reload()
+        c.send(raw[-100:])
+        expect_whole(c.receive(), b"x" * 9000)
+    expect_whole(fetch(nginx.port(), post("/", B)), B)
+    expect(fetch(nginx.port(), post("/", B, MISMATCH)),
+           "content-digest-mismatch")
 
 
 # ---- configuration
