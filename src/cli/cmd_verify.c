@@ -28,6 +28,7 @@ enum {
     MAX_LIFETIME,
     SKEW,
     COMPONENT,
+    BODY_LINK,
     TEST_KEYS,
     JSON
 };
@@ -42,6 +43,7 @@ static const struct option known[] = {
     { "max-lifetime", required_argument, NULL, MAX_LIFETIME },
     { "skew", required_argument, NULL, SKEW },
     { "component", required_argument, NULL, COMPONENT },
+    { "body-link", no_argument, NULL, BODY_LINK },
     { "test-keys", no_argument, NULL, TEST_KEYS },
     { "json", no_argument, NULL, JSON },
     { NULL, 0, NULL, 0 },
@@ -156,6 +158,9 @@ take(verify_t *o, int c)
         return take_skew(o->trial);
     case COMPONENT:
         return take_component(o->trial);
+    case BODY_LINK:
+        o->trial->policy.body_link = true;
+        return CLI_OK;
     case TEST_KEYS:
         o->trial->test_keys = true;
         return CLI_OK;
@@ -258,6 +263,9 @@ const cli_command_t cmd_verify = {
     "                          300\n"
     "  --max-lifetime DURATION  instead of the profiles'; 0: no limit\n"
     "  --component NAME        must be covered; may be repeated\n"
+    "  --body-link             agenticConsumer and agenticPaymentContainer in\n"
+    "                          the body must name the signature's nonce and\n"
+    "                          keyid\n"
     "  --scheme https|http     of the connection; default: https\n"
     "  --authority HOST        what @authority is, whatever the request says\n"
     "\n"

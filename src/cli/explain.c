@@ -70,6 +70,11 @@ step_of(wba_reason_t reason, const wba_facts_t *facts, wba_stage_t stage)
     case WBA_REASON_CONTENT_DIGEST_UNREADABLE:
     case WBA_REASON_BODY_UNAVAILABLE:
         return STEP_DIGEST;
+    case WBA_REASON_BODY_LINK_UNREADABLE:
+    case WBA_REASON_BODY_LINK_TOO_LARGE:
+    case WBA_REASON_BODY_LINK_MISSING:
+    case WBA_REASON_BODY_LINK_MISMATCH:
+        return STEP_LINK;
     case WBA_REASON_NONCE_REPLAYED:
     case WBA_REASON_NONCE_STORE_FULL:
     case WBA_REASON_NONCE_STORE_COLD:

@@ -56,6 +56,35 @@ digest_state(const trial_t *t, const wba_fact_t *fact)
     }
 }
 
+/* Of the signature, as the settings have it; null unless asked for. */
+static wba_str_t
+link_state(const trial_t *t, const wba_fact_t *fact)
+{
+    const wba_body_link_t *link = &t->verify.facts.link;
+
+    if (!t->policy.body_link) {
+        return WBA_STR_NONE;
+    }
+    switch (link->state) {
+    case WBA_LINK_READ:
+        if (link->count == 0) {
+            return WBA_STR("none");
+        }
+        return wba_body_link_matches(link, fact->input.nonce,
+                                     fact->input.keyid)
+                   ? WBA_STR("matches")
+                   : WBA_STR("mismatch");
+    case WBA_LINK_UNREADABLE:
+        return WBA_STR("unreadable");
+    case WBA_LINK_TOO_LARGE:
+        return WBA_STR("too-large");
+    case WBA_LINK_MISSING:
+        return WBA_STR("missing");
+    default:
+        return WBA_STR_NONE;
+    }
+}
+
 /* The members that one signature has, into object. */
 static void
 set_signature(json_t *object, const trial_t *t, const wba_fact_t *fact)
@@ -85,6 +114,7 @@ set_signature(json_t *object, const trial_t *t, const wba_fact_t *fact)
     (void) json_object_set_new(object, "components", components(t, fact));
     set(object, "signature_base", note->has_base ? note->base : WBA_STR_NONE);
     set(object, "content_digest", digest_state(t, fact));
+    set(object, "body_link", link_state(t, fact));
 }
 
 /* The same members where there is no signature to read. */
@@ -95,6 +125,7 @@ set_claims(json_t *object, const trial_t *t)
         "label",   "tag",     "keyid", "directory",  "agent",
         "thumbprint", "alg",  "created", "expires", "nonce",
         "components", "signature_base", "content_digest",
+        "body_link",
     };
     size_t i;
 

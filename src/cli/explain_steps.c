@@ -461,6 +461,47 @@ step_digest(const walk_t *w)
 }
 
 static void
+put_linked(const wba_body_link_t *link)
+{
+    size_t i;
+
+    for (i = 0; i < link->count; i++) {
+        (void) fputs(INDENT "nonce ", stdout);
+        put_quoted(link->objects[i].nonce);
+        (void) fputs(", kid ", stdout);
+        put_quoted(link->objects[i].kid);
+        (void) fputc('\n', stdout);
+    }
+}
+
+/* Only where it was asked for. */
+static void
+step_link(const walk_t *w)
+{
+    static const char *const states[] = {
+        [WBA_LINK_UNCHECKED] = "the body was not reached",
+        [WBA_LINK_READ] = "the body names, of its two objects:",
+        [WBA_LINK_UNREADABLE] = "the body cannot be examined",
+        [WBA_LINK_TOO_LARGE] = "the body is too long to be examined",
+        [WBA_LINK_MISSING] = "an object has no nonce or no kid",
+        [WBA_LINK_NO_BODY] = "the body is not there",
+    };
+    const wba_body_link_t *link = &w->trial->verify.facts.link;
+
+    if (!w->trial->policy.body_link) {
+        return;
+    }
+    begin(w, STEP_LINK, "body link");
+    if (link->state == WBA_LINK_READ && link->count == 0) {
+        (void) puts("the body has none of the two objects");
+    } else {
+        (void) puts(states[link->state]);
+        put_linked(link);
+    }
+    end(w, STEP_LINK);
+}
+
+static void
 step_nonce(const walk_t *w)
 {
     walk_t off = *w;
@@ -497,6 +538,7 @@ explain_steps(const walk_t *w)
     step_base(w);
     step_crypto(w);
     step_digest(w);
+    step_link(w);
     step_nonce(w);
 }
 

@@ -19,6 +19,7 @@ typedef enum {
     STEP_BASE,
     STEP_CRYPTO,
     STEP_DIGEST,
+    STEP_LINK,
     STEP_NONCE,
     STEP_NONE
 } step_t;

@@ -347,9 +347,9 @@ answer(trial_t *t)
         case WBA_NEED_KEY:
             answer_key(t);
             break;
-        case WBA_NEED_DIGEST:
-            wba_digest_update(v->digest, t->body.data, t->body.len);
-            wba_verify_digest(v, true);
+        case WBA_NEED_BODY:
+            wba_verify_feed(v, t->body.data, t->body.len);
+            wba_verify_body(v, true);
             break;
         case WBA_NEED_RECORD:
             wba_verify_recorded(v, WBA_STORE_FRESH);

@@ -6,6 +6,7 @@
 #ifndef WBA_FACTS_H
 #define WBA_FACTS_H
 
+#include "body_link.h"
 #include "profile.h"
 #include "replay.h"
 #include "siginput.h"
@@ -62,6 +63,7 @@ typedef struct {
     bool authority_served;
     wba_str_t authority; /* in @authority's form; data NULL: none */
     wba_digest_state_t digest;
+    wba_body_link_t link;
     wba_fact_t *signatures[WBA_MAX_SIGNATURES];
     size_t count;
 

@@ -178,6 +178,32 @@ judge_digest(const wba_facts_t *facts, const wba_fact_t *fact,
     }
 }
 
+static wba_reason_t
+judge_link(const wba_facts_t *facts, const wba_fact_t *fact,
+           const wba_policy_t *policy)
+{
+    if (!policy->body_link) {
+        return WBA_REASON_OK;
+    }
+    switch (facts->link.state) {
+    case WBA_LINK_READ:
+        return wba_body_link_matches(&facts->link, fact->input.nonce,
+                                     fact->input.keyid)
+                   ? WBA_REASON_OK
+                   : WBA_REASON_BODY_LINK_MISMATCH;
+    case WBA_LINK_UNREADABLE:
+        return WBA_REASON_BODY_LINK_UNREADABLE;
+    case WBA_LINK_TOO_LARGE:
+        return WBA_REASON_BODY_LINK_TOO_LARGE;
+    case WBA_LINK_MISSING:
+        return WBA_REASON_BODY_LINK_MISSING;
+    case WBA_LINK_NO_BODY:
+        return WBA_REASON_BODY_UNAVAILABLE;
+    default:
+        return WBA_REASON_OK;
+    }
+}
+
 wba_reason_t
 wba_judge_signature(const wba_facts_t *facts, const wba_fact_t *fact,
                     const wba_policy_t *policy, int64_t now)
@@ -206,7 +232,8 @@ wba_judge_signature(const wba_facts_t *facts, const wba_fact_t *fact,
     if (reason != WBA_REASON_OK) {
         return reason;
     }
-    return judge_digest(facts, fact, policy);
+    reason = judge_digest(facts, fact, policy);
+    return reason != WBA_REASON_OK ? reason : judge_link(facts, fact, policy);
 }
 
 static bool

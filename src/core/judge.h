@@ -43,6 +43,7 @@ typedef struct {
     const wba_component_t *components; /* each must be covered */
     size_t ncomponents;
     wba_digest_policy_t digest;
+    bool body_link; /* the body's objects must name the signature */
     const wba_rule_t *rules; /* first match wins */
     size_t nrules;
     uint16_t answers[WBA_CLASS_COUNT]; /* HTTP status, or WBA_ANSWER_PASS */

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "json.h"
+
 /* What was taken so far, found by thumbprint and by kid in constant time
  * whatever a directory publishes: open addressing over a keyed hash. */
 typedef struct {
@@ -68,40 +70,13 @@ seen_slot(const seen_t *seen, wba_str_t s)
     }
 }
 
-/* jansson recurses and allocates; this looks at the text alone.  Brackets
- * inside strings do not count. */
-static bool
-too_deep(wba_str_t json)
-{
-    size_t depth = 0;
-    bool quoted = false;
-    size_t i;
-
-    for (i = 0; i < json.len; i++) {
-        uint8_t c = json.data[i];
-
-        if (c == '"') {
-            quoted = !quoted;
-        } else if (quoted) {
-            i += c == '\\'; /* what it escapes is not looked at */
-        } else if (c == '{' || c == '[') {
-            if (++depth > WBA_MAX_JSON_DEPTH) {
-                return true;
-            }
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-    }
-    return false;
-}
-
 static wba_status_t
 load(wba_str_t text, wba_jwks_summary_t *summary, json_t **root)
 {
     json_error_t error;
     char *p;
 
-    if (too_deep(text)) {
+    if (wba_json_too_deep(text)) {
         return fail(summary, WBA_TOO_LARGE, "the JSON is nested too deeply");
     }
     *root = json_loadb((const char *) text.data, text.len,

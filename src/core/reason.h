@@ -174,6 +174,18 @@ typedef enum {
     X(BODY_UNAVAILABLE, "body-unavailable", UNVERIFIED, UNAVAILABLE,          \
       "The body could not be read to compare it with the covered "            \
       "Content-Digest.")                                                      \
+    X(BODY_LINK_UNREADABLE, "body-link-unreadable", INVALID, INVALID,         \
+      "The body cannot be examined for agenticConsumer and "                  \
+      "agenticPaymentContainer: no JSON, a member twice, one of the two is "  \
+      "no object, or a Content-Encoding.")                                    \
+    X(BODY_LINK_TOO_LARGE, "body-link-too-large", INVALID, INVALID,           \
+      "The JSON body is longer than what is examined for agenticConsumer "    \
+      "and agenticPaymentContainer.")                                         \
+    X(BODY_LINK_MISSING, "body-link-missing", INVALID, INVALID,               \
+      "agenticConsumer or agenticPaymentContainer has no nonce or no kid.")   \
+    X(BODY_LINK_MISMATCH, "body-link-mismatch", INVALID, INVALID,             \
+      "agenticConsumer or agenticPaymentContainer names another nonce or "    \
+      "kid than the signature's nonce and keyid.")                            \
     X(OUT_OF_MEMORY, "out-of-memory", UNVERIFIED, UNAVAILABLE,                \
       "Memory ran out while the request was verified.")
 

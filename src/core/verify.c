@@ -32,6 +32,8 @@ wba_verify_begin(wba_verify_t *v, const wba_policy_t *policy)
     v->current = 0;
     v->ncandidates = 0;
     v->asked = false;
+    v->digest = NULL; /* fed or not: this pass begins with the first byte */
+    v->link = NULL;
     if (facts->reason != WBA_REASON_OK) {
         return;
     }
@@ -372,18 +374,84 @@ needs_digest(wba_verify_t *v, int64_t now)
     return false;
 }
 
-void
-wba_verify_digest(wba_verify_t *v, bool complete)
+/* A field for the reader of the body; one that is too long says something that
+ * nobody means well by. */
+static bool
+link_field(wba_verify_t *v, wba_str_t name, wba_str_t *out)
 {
-    if (v->digest == NULL || v->facts.digest != WBA_DIGEST_UNCHECKED) {
+    wba_status_t status = wba_message_field(v->message, name, v->mem, out);
+
+    if (status == WBA_NO_MEMORY) {
+        return false;
+    }
+    if (status != WBA_OK) {
+        *out = status == WBA_TOO_LARGE ? WBA_STR("?") : WBA_STR_NONE;
+    }
+    return true;
+}
+
+static bool
+prepare_link(wba_verify_t *v)
+{
+    wba_body_link_reader_t *link = wba_alloc(v->mem, sizeof(*link));
+    wba_str_t type, coding;
+
+    if (link == NULL || !link_field(v, WBA_STR("content-type"), &type)
+        || !link_field(v, WBA_STR("content-encoding"), &coding))
+    {
+        v->facts.reason = WBA_REASON_OUT_OF_MEMORY;
+        return false;
+    }
+    wba_body_link_init(link, v->mem, type, coding);
+    v->link = link;
+    return true;
+}
+
+/* Whether nobody has looked yet what the body's objects name. */
+static bool
+needs_link(wba_verify_t *v)
+{
+    return v->policy->body_link && v->facts.link.state == WBA_LINK_UNCHECKED
+           && (v->link != NULL || prepare_link(v));
+}
+
+void
+wba_verify_feed(wba_verify_t *v, const void *data, size_t len)
+{
+    if (v->digest != NULL && v->facts.digest == WBA_DIGEST_UNCHECKED) {
+        wba_digest_update(v->digest, data, len);
+    }
+    if (v->link != NULL && v->facts.link.state == WBA_LINK_UNCHECKED) {
+        wba_body_link_update(v->link, data, len);
+    }
+}
+
+static wba_digest_state_t
+end_digest(wba_digest_t *digest, bool complete)
+{
+    if (!complete) {
+        return WBA_DIGEST_NO_BODY;
+    }
+    return wba_digest_final(digest) ? WBA_DIGEST_MATCHES
+                                    : WBA_DIGEST_MISMATCH;
+}
+
+void
+wba_verify_body(wba_verify_t *v, bool complete)
+{
+    wba_facts_t *facts = &v->facts;
+
+    if (v->digest != NULL && facts->digest == WBA_DIGEST_UNCHECKED) {
+        facts->digest = end_digest(v->digest, complete);
+    }
+    if (v->link == NULL || facts->link.state != WBA_LINK_UNCHECKED) {
         return;
     }
     if (!complete) {
-        v->facts.digest = WBA_DIGEST_NO_BODY;
-        return;
+        facts->link.state = WBA_LINK_NO_BODY;
+    } else if (wba_body_link_final(v->link, &facts->link) != WBA_OK) {
+        facts->reason = WBA_REASON_OUT_OF_MEMORY;
     }
-    v->facts.digest = wba_digest_final(v->digest) ? WBA_DIGEST_MATCHES
-                                                  : WBA_DIGEST_MISMATCH;
 }
 
 /* Adds what a signature's nonce amounts to; the same nonce of the same key
@@ -532,6 +600,16 @@ may_pass(const wba_verify_t *v, int64_t now)
     return verdict.reason == WBA_REASON_OK;
 }
 
+/* All that it is wanted for is asked at once: it may come only once. */
+static bool
+needs_body(wba_verify_t *v, int64_t now)
+{
+    bool digest = may_pass(v, now) && needs_digest(v, now);
+    bool link = may_pass(v, now) && needs_link(v);
+
+    return v->facts.reason == WBA_REASON_OK && (digest || link);
+}
+
 wba_need_t
 wba_verify_step(wba_verify_t *v, int64_t now)
 {
@@ -552,8 +630,8 @@ wba_verify_step(wba_verify_t *v, int64_t now)
     }
     weigh(facts);
 
-    if (may_pass(v, now) && needs_digest(v, now)) {
-        return WBA_NEED_DIGEST;
+    if (needs_body(v, now)) {
+        return WBA_NEED_BODY;
     }
     return may_pass(v, now) && needs_record(v, now) ? WBA_NEED_RECORD
                                                     : WBA_DONE;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Gathers the facts about a request's signatures: a state machine without I/O
- * that asks its host for keys, for the body's digest and for the record of
- * nonces, now or later.
+ * that asks its host for keys, for the body and for the record of nonces, now
+ * or later.
  *
  *     wba_verify_init(&v, env, message, mem);
  *     wba_verify_begin(&v, policy);           each pass through a location
@@ -49,7 +49,7 @@ typedef struct {
 
 typedef enum {
     WBA_NEED_KEY,    /* see wba_need_key_t */
-    WBA_NEED_DIGEST, /* feed the body to digest, then wba_verify_digest */
+    WBA_NEED_BODY,   /* wba_verify_feed all of it, then wba_verify_body */
     WBA_NEED_RECORD, /* record nonces, all or none, then wba_verify_recorded */
     WBA_DONE
 } wba_need_t;
@@ -85,7 +85,8 @@ typedef struct {
     wba_keyring_match_t candidates[WBA_MAX_CANDIDATES];
     size_t ncandidates;
 
-    wba_digest_t *digest; /* from mem, at WBA_NEED_DIGEST */
+    wba_digest_t *digest; /* from mem, at WBA_NEED_BODY; NULL: not wanted */
+    wba_body_link_reader_t *link; /* the same */
     wba_nonce_t nonces[WBA_MAX_SIGNATURES];
     size_t nnonces;
 } wba_verify_t;
@@ -120,9 +121,13 @@ void wba_verify_offer(wba_verify_t *v, const wba_keyring_match_t *match);
  * _TOO_MANY_WAITING. */
 void wba_verify_keys(wba_verify_t *v, wba_reason_t why);
 
-/* At WBA_NEED_DIGEST: the whole body was fed to v->digest; complete false: it
- * could not be read. */
-void wba_verify_digest(wba_verify_t *v, bool complete);
+/* From the first WBA_NEED_BODY on: the next len bytes of the body, after
+ * transfer decoding and before content decoding. */
+void wba_verify_feed(wba_verify_t *v, const void *data, size_t len);
+
+/* At WBA_NEED_BODY: the whole body was fed; complete false: it could not be
+ * read. */
+void wba_verify_body(wba_verify_t *v, bool complete);
 
 /* At WBA_NEED_RECORD: what the store said about v->nonces, which are distinct.
  * Anything but WBA_STORE_FRESH fails every signature that has verified. */

@@ -54,6 +54,11 @@
  * nest a little further. */
 #define WBA_MAX_JSON_DEPTH 16
 
+/* Bytes of a JSON body that is examined for objects which name the signature.
+ * With card metadata, tokens and an encrypted payload they have some ten
+ * kilobytes; jansson's tree of the text may take a hundred times as many. */
+#define WBA_MAX_BODY_LINK (256 * 1024)
+
 /* Keys of one set, and bytes of its JSON (defaults; a directory may narrow or
  * widen them up to these ceilings). */
 #define WBA_MAX_KEYS 100000

@@ -63,6 +63,8 @@ ngx_http_web_bot_auth_create_loc_conf(ngx_conf_t *cf)
     conf->expose_reason = NGX_CONF_UNSET;
     conf->log_level = NGX_CONF_UNSET_UINT;
     conf->challenge = NGX_CONF_UNSET_UINT;
+    conf->content_digest = NGX_CONF_UNSET_UINT;
+    conf->body_link = NGX_CONF_UNSET;
     for (i = 0; i < WBA_CLASS_COUNT; i++) {
         conf->answers[i] = NGX_HTTP_WBA_UNSET_ANSWER;
     }
@@ -107,6 +109,9 @@ ngx_http_web_bot_auth_merge_loc_conf(ngx_conf_t *cf, void *parent,
     ngx_conf_merge_value(conf->expose_reason, prev->expose_reason, 0);
     ngx_conf_merge_uint_value(conf->log_level, prev->log_level,
                               NGX_LOG_NOTICE);
+    ngx_conf_merge_uint_value(conf->content_digest, prev->content_digest,
+                              WBA_DIGEST_ON);
+    ngx_conf_merge_value(conf->body_link, prev->body_link, 0);
 
     if (conf->authority == NGX_CONF_UNSET_UINT) {
         conf->authority = prev->authority;
@@ -161,7 +166,8 @@ ngx_http_wba_make_policy(ngx_conf_t *cf,
     policy->mode = conf->mode;
     policy->dry_run = conf->dry_run;
     policy->clock_skew = conf->clock_skew;
-    policy->digest = WBA_DIGEST_OFF;
+    policy->digest = conf->content_digest;
+    policy->body_link = conf->body_link;
 
     if (conf->max_lifetime != NGX_CONF_UNSET) {
         policy->max_lifetime = conf->max_lifetime;

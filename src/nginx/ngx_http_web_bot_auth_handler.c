@@ -51,8 +51,8 @@ ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
     ngx_http_wba_begin(ctx, lcf);
 
     rc = ngx_http_wba_run(ctx);
-    if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     if (ctx->deadline.timer_set) {
@@ -147,6 +147,7 @@ ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
         return;
     }
     ctx->begun = lcf;
+    ctx->body = NGX_HTTP_WBA_BODY_NONE;
     ctx->busy = 1;
 
     if (!ctx->initialised) {
@@ -171,10 +172,12 @@ ngx_http_wba_step(ngx_http_web_bot_auth_ctx_t *ctx)
     return need;
 }
 
-/* NGX_OK: the facts are complete; NGX_AGAIN: the request is parked. */
+/* NGX_OK: the facts are complete; NGX_AGAIN: the request is parked; else as
+ * ngx_http_wba_body_answer. */
 static ngx_int_t
 ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx)
 {
+    ngx_int_t      rc;
     wba_verify_t  *v = &ctx->verify;
 
     for ( ;; ) {
@@ -190,8 +193,11 @@ ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx)
             wba_verify_keys(v, WBA_REASON_TOO_MANY_WAITING);
             break;
 
-        case WBA_NEED_DIGEST:
-            wba_verify_digest(v, false);
+        case WBA_NEED_BODY:
+            rc = ngx_http_wba_body_answer(ctx);
+            if (rc != NGX_OK) {
+                return rc;
+            }
             break;
 
         case WBA_NEED_RECORD:

@@ -21,6 +21,13 @@ static ngx_conf_enum_t  ngx_http_web_bot_auth_nonce_modes[] = {
     { ngx_null_string, 0 }
 };
 
+static ngx_conf_enum_t  ngx_http_web_bot_auth_content_digests[] = {
+    { ngx_string("off"), WBA_DIGEST_OFF },
+    { ngx_string("on"), WBA_DIGEST_ON },
+    { ngx_string("required"), WBA_DIGEST_REQUIRED },
+    { ngx_null_string, 0 }
+};
+
 static ngx_conf_enum_t  ngx_http_web_bot_auth_log_levels[] = {
     { ngx_string("debug"), NGX_LOG_DEBUG },
     { ngx_string("info"), NGX_LOG_INFO },
@@ -195,6 +202,20 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       offsetof(ngx_http_web_bot_auth_loc_conf_t, log_level),
       &ngx_http_web_bot_auth_log_levels },
 
+    { ngx_string("web_bot_auth_content_digest"),
+      NGX_HTTP_WBA_ANY|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_web_bot_auth_loc_conf_t, content_digest),
+      &ngx_http_web_bot_auth_content_digests },
+
+    { ngx_string("web_bot_auth_body_link"),
+      NGX_HTTP_WBA_ANY|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_web_bot_auth_loc_conf_t, body_link),
+      NULL },
+
       ngx_null_command
 };
 
@@ -256,7 +277,7 @@ ngx_http_web_bot_auth_postconfiguration(ngx_conf_t *cf)
         return NGX_ERROR;
     }
     *h = ngx_http_web_bot_auth_handler;
-    return NGX_OK;
+    return ngx_http_wba_body_filter_init(cf);
 }
 
 static ngx_http_web_bot_auth_main_conf_t *

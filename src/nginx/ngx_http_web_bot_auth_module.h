@@ -279,6 +279,8 @@ typedef struct {
     ngx_flag_t expose_reason;
     ngx_uint_t log_level;
     ngx_uint_t challenge;
+    ngx_uint_t content_digest;
+    ngx_flag_t body_link;
     wba_policy_t policy; /* made of all the above when merged */
     wba_accept_t *accept; /* Accept-Signature of refusals; NULL: none */
 } ngx_http_web_bot_auth_loc_conf_t;
@@ -290,6 +292,14 @@ typedef struct {
 } ngx_http_web_bot_auth_srv_conf_t;
 
 /* ---- a request */
+
+/* The body, while the machine asks for it. */
+typedef enum {
+    NGX_HTTP_WBA_BODY_NONE = 0,
+    NGX_HTTP_WBA_BODY_COMING, /* what arrives is fed to the machine */
+    NGX_HTTP_WBA_BODY_FED,    /* all of it was */
+    NGX_HTTP_WBA_BODY_LOST    /* some of it could not be */
+} ngx_http_wba_body_e;
 
 typedef struct {
     ngx_http_request_t *request;
@@ -310,6 +320,8 @@ typedef struct {
     unsigned answered:1; /* the store has: answer, for asked */
     ngx_uint_t events; /* the zone's, before a fetch was last asked for */
     ngx_msec_t wait_until;
+    ngx_http_wba_body_e body;
+    ngx_msec_t body_since; /* when it was begun to be read */
     wba_store_answer_t answer;
     wba_nonce_t asked[WBA_MAX_SIGNATURES];
     size_t nasked;
@@ -621,6 +633,12 @@ void ngx_http_wba_challenge_commit(ngx_http_web_bot_auth_main_conf_t *mcf);
 /* The request is refused: notes what its answer shall ask for. */
 void ngx_http_wba_challenge_note(ngx_http_web_bot_auth_ctx_t *ctx,
     ngx_http_web_bot_auth_loc_conf_t *lcf);
+
+/* body.c: answers WBA_NEED_BODY.  NGX_OK: answered; NGX_DONE: the phases run
+ * again when the body is there, and the request may be gone; else the status
+ * by which nginx refuses the body. */
+ngx_int_t ngx_http_wba_body_answer(ngx_http_web_bot_auth_ctx_t *ctx);
+ngx_int_t ngx_http_wba_body_filter_init(ngx_conf_t *cf);
 
 /* variables.c */
 ngx_int_t ngx_http_web_bot_auth_add_variables(ngx_conf_t *cf);

@@ -493,6 +493,34 @@ def test_unreadable_digest(box, value):
     assert found["content_digest"] == "unreadable"
 
 
+@pytest.mark.parametrize("body, state, reason", [
+    ('{"agenticConsumer":{"nonce":"N","kid":"K"}}', "matches", "ok"),
+    ('{"agenticPaymentContainer":{"nonce":"N","kid":"K"}}', "matches", "ok"),
+    ("{}", "none", "ok"),
+    ("plain", "none", "ok"),
+    ("", "none", "ok"),
+    ('{"agenticConsumer":{"nonce":"n","kid":"K"}}', "mismatch",
+     "body-link-mismatch"),
+    ('{"agenticConsumer":{"nonce":"N"}}', "missing", "body-link-missing"),
+    ("{", "unreadable", "body-link-unreadable"),
+    ("{" + " " * 300000, "too-large", "body-link-too-large"),
+], ids=lambda x: x[:40].strip())
+def test_body_link(box, body, state, reason):
+    key = box.judge(box.sign(*TAP))["keyid"]
+    body = body.replace("K", key).encode()
+    box.write("body", body)
+    raw = box.sign(*TAP, "--nonce", "N", "--body", "body")
+    asked = ["--body-link"]
+    found = box.judge(raw, *asked)
+    assert (found["reason"], found["body_link"]) == (reason, state)
+    text = box.run("verify", *asked, "--directory", SHOP, stdin=raw).stdout
+    assert b"body link" in text
+    found = box.judge(raw)
+    assert (found["reason"], found["body_link"]) == ("ok", None)
+    text = box.run("verify", "--directory", SHOP, stdin=raw).stdout
+    assert b"body link" not in text
+
+
 def test_uncovered_digest_proves_nothing(box):
     raw = box.sign(*TAP, "--header", "Content-Digest: sha-256=:AAAA:")
     found = box.judge(raw)
@@ -665,7 +693,8 @@ def test_all_reasons_that_can_be_met_offline_are_met_here():
     }
     met = {case[5] for case in TAMPERED} | {
         "key-expired", "key-not-yet-valid", "content-digest-unreadable",
-        "content-digest-mismatch",
+        "content-digest-mismatch", "body-link-unreadable",
+        "body-link-too-large", "body-link-missing", "body-link-mismatch",
     }
     table = json.loads(wba("reasons", "--json", status=0).stdout)
     assert {row["name"] for row in table} <= met | server_only
@@ -686,7 +715,7 @@ def test_alg_not_allowed(box):
 JSON_KEYS = {
     "outcome", "reason", "help", "class", "label", "tag", "keyid", "directory",
     "agent", "thumbprint", "alg", "created", "expires", "nonce", "components",
-    "signature_base", "content_digest", "authority", "now", "signatures",
+    "signature_base", "content_digest", "body_link", "authority", "now", "signatures",
 }
 
 

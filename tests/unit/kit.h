@@ -294,9 +294,9 @@ kit_feed(kit_t *k)
 
     kit_trace(k, 'D');
     for (i = 0; i < k->raw.body.len; i++) { /* byte by byte, as it may come */
-        wba_digest_update(k->verify.digest, k->raw.body.data + i, 1);
+        wba_verify_feed(&k->verify, k->raw.body.data + i, 1);
     }
-    wba_verify_digest(&k->verify, k->body_complete);
+    wba_verify_body(&k->verify, k->body_complete);
 }
 
 static inline void
@@ -315,7 +315,7 @@ kit_drive(kit_t *k)
         case WBA_NEED_KEY:
             kit_offer(k);
             break;
-        case WBA_NEED_DIGEST:
+        case WBA_NEED_BODY:
             kit_feed(k);
             break;
         default:

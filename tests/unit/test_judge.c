@@ -510,6 +510,59 @@ digests(void **state)
     }
 }
 
+/* Each signature is compared with what the body names. */
+static void
+links(void **state)
+{
+    static const struct {
+        wba_link_state_t state;
+        wba_reason_t reason;
+    } t[] = {
+        { WBA_LINK_UNCHECKED, R(OK) }, /* not yet complete */
+        { WBA_LINK_READ, R(OK) },
+        { WBA_LINK_UNREADABLE, R(BODY_LINK_UNREADABLE) },
+        { WBA_LINK_TOO_LARGE, R(BODY_LINK_TOO_LARGE) },
+        { WBA_LINK_MISSING, R(BODY_LINK_MISSING) },
+        { WBA_LINK_NO_BODY, R(BODY_UNAVAILABLE) },
+    };
+    case_t c;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(t); i++) {
+        make(&c, 2);
+        c.facts.link.state = t[i].state;
+        expect(&c, R(OK)); /* not asked for */
+        c.policy.body_link = true;
+        expect(&c, t[i].reason);
+    }
+
+    make(&c, 2);
+    c.policy.body_link = true;
+    c.facts.link.state = WBA_LINK_READ;
+    c.facts.link.objects[0].nonce = WBA_STR("n");
+    c.facts.link.objects[0].kid = WBA_STR("as sent");
+    c.facts.link.count = 1;
+    expect(&c, R(BODY_LINK_MISMATCH)); /* neither has a nonce */
+    c.fact[1].input.nonce = WBA_STR("n");
+    expect(&c, R(OK));
+    assert_ptr_equal(c.verdict.signature, &c.fact[1]);
+    c.facts.link.objects[0].kid = WBA_STR("d2");
+    expect(&c, R(BODY_LINK_MISMATCH));
+    c.policy.body_link = false;
+    expect(&c, R(OK));
+    assert_ptr_equal(c.verdict.signature, &c.fact[0]);
+
+    /* a digest that does not match tells more */
+    c.policy.body_link = true;
+    c.facts.digest = WBA_DIGEST_MISMATCH;
+    for (i = 0; i < 2; i++) {
+        c.components[i].items[c.components[i].count++].name =
+            WBA_STR("content-digest");
+    }
+    expect(&c, R(CONTENT_DIGEST_MISMATCH));
+}
+
 /* ---- several that failed */
 
 static void
@@ -556,6 +609,7 @@ main(void)
         cmocka_unit_test(key_times),
         cmocka_unit_test(claims),
         cmocka_unit_test(digests),
+        cmocka_unit_test(links),
         cmocka_unit_test(furthest),
     };
 

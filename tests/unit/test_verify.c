@@ -315,7 +315,7 @@ digest_spoils_its_own(void **state)
 static void
 waiting(void **state)
 {
-    static const wba_need_t stops[] = { WBA_NEED_KEY, WBA_NEED_DIGEST,
+    static const wba_need_t stops[] = { WBA_NEED_KEY, WBA_NEED_BODY,
                                         WBA_NEED_RECORD };
     kit_t *k = kit_shop();
     size_t i, j;
@@ -350,6 +350,73 @@ waiting(void **state)
     kit_free(k);
 }
 
+/* What was fed in one pass does not count in the next. */
+static void
+fed_in_part(void **state)
+{
+    kit_t *k = kit_shop();
+
+    (void) state;
+    k->body = "hello";
+    k->stop = WBA_NEED_BODY;
+    kit_request(k, DIGEST_HEAD "X-Base: 1\r\n");
+    kit_sign(k, ALICE, "sig1", DIGEST_TAP);
+    kit_run(k);
+    wba_verify_feed(&k->verify, "hel", 3);
+    wba_verify_begin(&k->verify, &k->policy);
+    assert_int_equal(wba_verify_step(&k->verify, NOW), WBA_NEED_BODY);
+    k->stop = WBA_DONE;
+    kit_drive(k);
+    expect_verdict(k, WBA_REASON_OK);
+    kit_free(k);
+}
+
+/* The body is asked for once, whatever it is wanted for; in a later pass again
+ * for what nobody has looked at. */
+static void
+body_for_both(void **state)
+{
+    kit_t *k = kit_shop();
+
+    (void) state;
+    k->body = "hello";
+    k->policy.body_link = true;
+    kit_request(k, DIGEST_HEAD "X-Base: 1\r\n");
+    kit_sign(k, ALICE, "sig1", DIGEST_TAP);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AKSbDN");
+    assert_int_equal(k->verify.facts.link.state, WBA_LINK_READ);
+    kit_pass(k);
+    expect_trace(k, "A");
+
+    k->nnonces = 0;
+    k->policy.body_link = false;
+    kit_run(k);
+    expect_trace(k, "AKSbDN");
+    assert_int_equal(k->verify.facts.link.state, WBA_LINK_UNCHECKED);
+    k->policy.body_link = true;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AD");
+    k->policy.digest = WBA_DIGEST_OFF;
+    k->nnonces = 0;
+    kit_run(k);
+    expect_trace(k, "AKSbDN");
+    assert_int_equal(k->verify.facts.digest, WBA_DIGEST_UNCHECKED);
+    kit_free(k);
+
+    /* not where the digest is no good anyway */
+    k = kit_shop();
+    k->policy.body_link = true;
+    kit_request(k, HEAD "Content-Digest: x\r\nX-Base: 1\r\n");
+    kit_sign(k, ALICE, "sig1", DIGEST_TAP);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_CONTENT_DIGEST_UNREADABLE);
+    expect_trace(k, "AKSb");
+    kit_free(k);
+}
+
 /* Answers that nobody asked for change nothing. */
 static void
 stray_answers(void **state)
@@ -374,8 +441,9 @@ stray_answers(void **state)
     wba_verify_offer(v, &none);
     wba_verify_keys(v, WBA_REASON_DIRECTORY_UNAVAILABLE);
     assert_false(wba_verify_accepts(v, 0));
-    wba_verify_digest(v, false);
-    wba_verify_digest(v, true);
+    wba_verify_feed(v, "x", 1);
+    wba_verify_body(v, false);
+    wba_verify_body(v, true);
     assert_int_equal(v->facts.digest, WBA_DIGEST_UNCHECKED);
     wba_verify_recorded(v, WBA_STORE_SEEN);
     kit_drive(k);
@@ -672,6 +740,8 @@ main(void)
         cmocka_unit_test(digests),
         cmocka_unit_test(digest_spoils_its_own),
         cmocka_unit_test(waiting),
+        cmocka_unit_test(fed_in_part),
+        cmocka_unit_test(body_for_both),
         cmocka_unit_test(stray_answers),
         cmocka_unit_test(bad_neighbour),
         cmocka_unit_test(lonely_labels),

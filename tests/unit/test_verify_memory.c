@@ -5,6 +5,11 @@
 
 #define HELLO "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"
 
+/* Where there is such a body, it must name the signature. */
+#define OBJECTS(n)                                                            \
+    "{\"agenticConsumer\":{\"nonce\":\"" n                                     \
+    "\",\"kid\":\"kid-\\\"alice\\\"\"}}"
+
 typedef struct {
     const char *name;
     const char *head;
@@ -41,6 +46,17 @@ static const scenario_t scenarios[] = {
       "(\"@authority\" \"@path\" \"content-digest\")" TIMES KEYID ED
       NONCE("n") BROWSE,
       NULL, "hellO", WBA_REASON_CONTENT_DIGEST_MISMATCH },
+    { "objects that name it",
+      HEAD "Content-Type: application/json\r\nContent-Type: x\r\n",
+      COVERED TIMES ED BROWSE NONCE("n") ";keyid=\"kid-\\\"alice\\\"\"",
+      NULL, OBJECTS("n"), WBA_REASON_OK },
+    { "objects that name another", HEAD "Content-Encoding: identity\r\n",
+      COVERED TIMES ED BROWSE NONCE("n") ";keyid=\"kid-\\\"alice\\\"\"",
+      NULL, OBJECTS("m"), WBA_REASON_BODY_LINK_MISMATCH },
+    { "objects under two codings",
+      HEAD "Content-Encoding: br\r\nContent-Encoding: gzip\r\n",
+      COVERED TIMES ED BROWSE NONCE("n") ";keyid=\"kid-\\\"alice\\\"\"",
+      NULL, OBJECTS("n"), WBA_REASON_BODY_LINK_UNREADABLE },
     { "two",
       HEAD "Signature-Agent: sig1=\"https://A.example:443/k%65ys\"\r\n",
       TAP("n"), COVERS_AGENT TIMES KEYID NONCE("m\\\"") BOT, "",
@@ -88,6 +104,7 @@ prepare(const scenario_t *s)
     kit_put(k, D_TAP, BOB, "kid-bob");
     kit_record(k, &used, 1);
     k->body = s->body;
+    k->policy.body_link = s->body[0] == '{';
     kit_request(k, s->head);
     if (s->first != NULL) {
         kit_sign(k, ALICE, "a", s->first);

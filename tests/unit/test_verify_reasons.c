@@ -214,6 +214,60 @@ half_a_body(kit_t *k)
     k->body_complete = false;
 }
 
+/* Bodies of a location that wants them to name the signature. */
+static void
+link_body(kit_t *k, const char *body)
+{
+    k->policy.body_link = true;
+    k->body = body;
+}
+
+static void
+linked(kit_t *k)
+{
+    static char body[256];
+
+    snprintf(body, sizeof(body),
+             "{\"agenticConsumer\":{\"nonce\":\"n\",\"kid\":\"%s\"}}",
+             k->keys[ALICE].text);
+    link_body(k, body);
+}
+
+static void
+linked_to_another(kit_t *k)
+{
+    link_body(k, "{\"agenticConsumer\":{\"nonce\":\"n\",\"kid\":\"k\"}}");
+}
+
+static void
+linked_to_nothing(kit_t *k)
+{
+    link_body(k, "{\"agenticPaymentContainer\":{}}");
+}
+
+static void
+link_broken(kit_t *k)
+{
+    link_body(k, "{");
+}
+
+static void
+link_too_large(kit_t *k)
+{
+    static char body[WBA_MAX_BODY_LINK + 2];
+
+    memset(body, ' ', sizeof(body) - 1);
+    body[0] = '{';
+    link_body(k, body);
+}
+
+static void
+link_half_a_body(kit_t *k)
+{
+    linked(k);
+    k->body_complete = false;
+}
+
 static void
 no_memory(kit_t *k)
 {
@@ -444,6 +498,17 @@ static const case_t cases[] = {
       WITH("\"content-digest\";key=\"sha-256\""), NULL, NULL, ALICE },
     { R(OK), HEAD WRONG_SHA256, TAP("n"), NULL, NULL, ALICE },
     { R(BODY_UNAVAILABLE), HEAD EMPTY_SHA256, DIGEST, NULL, half_a_body,
+      ALICE },
+    { R(OK), NULL, TAP("n"), NULL, linked, ALICE },
+    { R(BODY_LINK_MISMATCH), NULL, TAP("m"), NULL, linked, ALICE },
+    { R(BODY_LINK_MISMATCH), NULL, TAP("n"), NULL, linked_to_another, ALICE },
+    { R(BODY_LINK_MISSING), NULL, TAP("n"), NULL, linked_to_nothing, ALICE },
+    { R(BODY_LINK_UNREADABLE), NULL, TAP("n"), NULL, link_broken, ALICE },
+    { R(BODY_LINK_UNREADABLE), HEAD "Content-Encoding: br\r\n", TAP("n"),
+      NULL, linked, ALICE },
+    { R(BODY_LINK_TOO_LARGE), NULL, TAP("n"), NULL, link_too_large, ALICE },
+    { R(BODY_UNAVAILABLE), NULL, TAP("n"), NULL, link_half_a_body, ALICE },
+    { R(CONTENT_DIGEST_MISMATCH), HEAD WRONG_SHA256, DIGEST, NULL, linked,
       ALICE },
     { R(OUT_OF_MEMORY), NULL, TAP("n"), NULL, no_memory, ALICE },
 };

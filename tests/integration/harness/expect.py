@@ -38,7 +38,9 @@ REASONS = {
         "key-not-yet-valid", "bad-signature", "authority-not-served",
         "scheme-mismatch", "signature-agent-ambiguous-member",
         "signature-agent-member-missing", "signature-agent-not-https",
-        "content-digest-unreadable", "content-digest-mismatch"),
+        "content-digest-unreadable", "content-digest-mismatch",
+        "body-link-unreadable", "body-link-too-large", "body-link-missing",
+        "body-link-mismatch"),
         ("invalid", "invalid")),
 }
 
