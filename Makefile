@@ -237,10 +237,14 @@ asan: ## run the unit tests under ASan and UBSan
 $(BUILD)/load: tests/bench/load.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -D_DEFAULT_SOURCE -o $@ $< $(CORE_LIB) $(LIBS)
 
+$(BUILD)/verdicts: tests/bench/verdicts.c $(CORE_LIB)
+	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
 .PHONY: bench
-bench: all $(BUILD)/load ## measure: ratios within one run, on loopback
+bench: all $(BUILD)/load $(BUILD)/verdicts ## measure: ratios within one run, on loopback
 	@$(PYTHON) tests/bench/run.py --build $(BUILD)
 	@$(PYTHON) tests/bench/directories.py --build $(BUILD)
+	@$(BUILD)/verdicts
 
 .PHONY: clean
 clean: ## remove everything that was built
