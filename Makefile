@@ -246,12 +246,16 @@ $(BUILD)/load: tests/bench/load.c $(CORE_LIB)
 $(BUILD)/nonces: tests/bench/nonces.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
+$(BUILD)/verdicts: tests/bench/verdicts.c $(CORE_LIB)
+	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
 .PHONY: bench
-bench: all $(BUILD)/load $(BUILD)/nonces ## measure: ratios within one run, on loopback
+bench: all $(BUILD)/load $(BUILD)/nonces $(BUILD)/verdicts ## measure: ratios within one run, on loopback
 	@$(PYTHON) tests/bench/run.py --build $(BUILD)
 	@$(PYTHON) tests/bench/directories.py --build $(BUILD)
 	@$(BUILD)/nonces
 	@$(PYTHON) tests/bench/nonce_stores.py --build $(BUILD)
+	@$(BUILD)/verdicts
 
 .PHONY: clean
 clean: ## remove everything that was built

@@ -15,6 +15,8 @@ typedef struct {
     const char *request;
     const wba_profile_t *profile; /* of the directories that follow */
     const char *profile_unused;   /* given, and none has followed */
+    unsigned lenient;             /* of the directories that follow */
+    const char *lenient_unused;
     bool json;
 } verify_t;
 
@@ -22,6 +24,7 @@ enum {
     REQUEST = CLI_OPTION_OWN,
     DIRECTORY,
     PROFILE,
+    LENIENT,
     NOW,
     SCHEME,
     AUTHORITY,
@@ -37,6 +40,7 @@ static const struct option known[] = {
     { "request", required_argument, NULL, REQUEST },
     { "directory", required_argument, NULL, DIRECTORY },
     { "profile", required_argument, NULL, PROFILE },
+    { "lenient", required_argument, NULL, LENIENT },
     { "now", required_argument, NULL, NOW },
     { "scheme", required_argument, NULL, SCHEME },
     { "authority", required_argument, NULL, AUTHORITY },
@@ -74,7 +78,24 @@ take_directory(verify_t *o)
     d->path = equals + 1;
     d->profile = o->profile;
     o->profile_unused = NULL;
+    d->lenient = o->lenient;
+    o->lenient_unused = NULL;
     t->ngiven++;
+    return CLI_OK;
+}
+
+static int
+take_lenient(verify_t *o)
+{
+    unsigned flag = wba_lenient_by_name(wba_str_z(optarg));
+
+    if (flag == 0) {
+        return cli_fail("--lenient %s is no leniency; there are "
+                        "unquoted-agent, agent-type, bare-jwk and visa-sample",
+                        optarg);
+    }
+    o->lenient |= flag;
+    o->lenient_unused = optarg;
     return CLI_OK;
 }
 
@@ -145,6 +166,8 @@ take(verify_t *o, int c)
         o->profile = profiles_find(optarg);
         o->profile_unused = optarg;
         return o->profile != NULL ? CLI_OK : CLI_TROUBLE;
+    case LENIENT:
+        return take_lenient(o);
     case NOW:
         return take_now(o->trial);
     case SCHEME:
@@ -195,6 +218,11 @@ options(int argc, char **argv, verify_t *o)
         return cli_fail("--profile %s is for the directories behind it, and "
                         "none follows; write it before --directory",
                         o->profile_unused);
+    }
+    if (o->lenient_unused != NULL) {
+        return cli_fail("--lenient %s is for the directories behind it, and "
+                        "none follows; write it before --directory",
+                        o->lenient_unused);
     }
     return CLI_OK;
 }
@@ -256,6 +284,9 @@ const cli_command_t cmd_verify = {
     "  --profile NAME          of the directories that follow: tap, agent-pay\n"
     "                          or web-bot-auth; default: tap for a NAME,\n"
     "                          web-bot-auth for a URL\n"
+    "  --lenient WORD          what the directories that follow put up with:\n"
+    "                          unquoted-agent, agent-type, bare-jwk or\n"
+    "                          visa-sample; may be repeated\n"
     "  --test-keys             take the test keys of RFC 9421\n"
     "\n"
     "  --now TIME              judge as of then\n"

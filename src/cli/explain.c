@@ -49,6 +49,8 @@ step_of(wba_reason_t reason, const wba_facts_t *facts, wba_stage_t stage)
     case WBA_REASON_DISCOVERY_LIMIT:
     case WBA_REASON_TOO_MANY_WAITING:
         return STEP_KEY;
+    case WBA_REASON_SIGNATURE_INPUT_KEYID_CASE:
+        return stage >= WBA_STAGE_READ ? STEP_RULES : STEP_FIELDS;
     case WBA_REASON_KEY_EXPIRED:
     case WBA_REASON_KEY_NOT_YET_VALID:
     case WBA_REASON_ALG_MISMATCH:
@@ -65,6 +67,7 @@ step_of(wba_reason_t reason, const wba_facts_t *facts, wba_stage_t stage)
     case WBA_REASON_AUTHORITY_NOT_SERVED:
         return facts->authority_served ? STEP_BASE : STEP_AUTHORITY;
     case WBA_REASON_BAD_SIGNATURE:
+    case WBA_REASON_VISA_SAMPLE_FORM:
         return STEP_CRYPTO;
     case WBA_REASON_CONTENT_DIGEST_MISMATCH:
     case WBA_REASON_CONTENT_DIGEST_UNREADABLE:
@@ -122,6 +125,11 @@ put_hint(const trial_t *t)
     case WBA_REASON_CLOCK_AHEAD:
         (void) printf("To judge it as of when it was made: --now %lld\n",
                       (long long) fact->input.created);
+        break;
+    case WBA_REASON_SIGNATURE_INPUT_KEYID_CASE:
+    case WBA_REASON_VISA_SAMPLE_FORM:
+        (void) puts("To judge it as Visa's sample agent signs: --lenient "
+                    "visa-sample");
         break;
     case WBA_REASON_LIFETIME_TOO_LONG:
         (void) puts("To judge it without that limit: --max-lifetime 0");

@@ -305,6 +305,9 @@ put_shortfall(const walk_t *w, const wba_directory_t *d)
         when_format_duration(d->profile.max_lifetime, text);
         (void) printf(INDENT "a signature may live %s at most\n", text);
         break;
+    case WBA_REASON_SIGNATURE_INPUT_KEYID_CASE:
+        line("keyId is no parameter; this directory does not put up with it");
+        break;
     case WBA_REASON_MISSING_FIELDS:
         line("alg is missing");
         break;
@@ -383,7 +386,8 @@ step_base(const walk_t *w)
     (void) printf("%zu bytes%s:\n", note->base.len,
                   !note->has_base          ? ", then it ends"
                   : w->failed < STEP_BASE ? ", built all the same"
-                                           : "");
+                  : fact->as_sent         ? ", as Visa's sample agent has it"
+                                          : "");
     last = p + note->base.len;
     while (p < last) {
         lf = memchr(p, '\n', (size_t) (last - p));
@@ -405,6 +409,12 @@ static void
 step_crypto(const walk_t *w)
 {
     begin(w, STEP_CRYPTO, "crypto");
+    if (w->reason == WBA_REASON_VISA_SAMPLE_FORM) {
+        (void) puts("the signature is not over that base, but over the one "
+                    "that Visa's\n" INDENT "sample agent makes");
+        end(w, STEP_CRYPTO);
+        return;
+    }
     if (w->fact->stage == WBA_STAGE_VERIFIED) {
         (void) printf("the signature verifies, %s\n",
                       wba_alg_name(w->fact->alg));

@@ -98,8 +98,11 @@ static int
 read_set(trial_t *t, size_t i, bool well_known)
 {
     const char *path = t->given[i].path;
-    wba_jwks_options_t options = { .well_known = well_known,
-                                   .test_keys = t->test_keys };
+    wba_jwks_options_t options = {
+        .well_known = well_known,
+        .test_keys = t->test_keys,
+        .bare_jwk = (t->given[i].lenient & WBA_LENIENT_BARE_JWK) != 0,
+    };
     wba_jwks_summary_t summary;
     wba_str_t text;
 
@@ -163,6 +166,7 @@ add_directory(trial_t *t, size_t i)
     }
     d->profile = given->profile != NULL ? *given->profile
                                         : *wba_profile_find(url ? web : tap);
+    d->lenient = given->lenient;
     if (t->max_lifetime != TRIAL_PROFILE_LIFETIME) {
         d->profile.max_lifetime = t->max_lifetime;
     }
@@ -310,6 +314,14 @@ never_seen(void *ctx, const wba_nonce_t *nonce)
     return false;
 }
 
+/* There is time to tell why. */
+static bool
+diagnose(void *ctx)
+{
+    (void) ctx;
+    return true;
+}
+
 static void
 answer_key(trial_t *t)
 {
@@ -378,11 +390,14 @@ note_base(trial_t *t, const wba_fact_t *fact, trial_note_t *note)
         return;
     }
     wba_buf_init(&buf, &t->mem, WBA_MAX_BASE);
-    note->has_base = wba_sigbase_build(&t->raw.message,
-                                       t->verify.facts.authority,
-                                       &fact->input.list, fact->components,
-                                       &t->mem, &buf, &why, &note->at)
-                     == WBA_OK;
+    note->has_base =
+        wba_sigbase_build_as_sent(&t->raw.message, t->verify.facts.authority,
+                                  &fact->input.list,
+                                  fact->input.lenient ? fact->input.sent
+                                                      : WBA_STR_NONE,
+                                  fact->components, &t->mem, &buf, &why,
+                                  &note->at)
+        == WBA_OK;
     note->base = wba_buf_view(&buf);
 }
 
@@ -403,6 +418,7 @@ trial_run(trial_t *t, wba_str_t text, const char *name)
     t->env.ntags = wba_served_tags(t->directories, t->ngiven, t->tags,
                                    TRIAL_MAX_DIRECTORIES);
     t->env.nonce_seen = never_seen;
+    t->env.diagnose = diagnose;
 
     wba_verify_init(v, &t->env, &t->raw.message, &t->mem);
     wba_verify_begin(v, &t->policy);

@@ -22,6 +22,7 @@ typedef struct {
     size_t spec_len;
     const char *path;
     const wba_profile_t *profile; /* NULL: by the kind of name */
+    unsigned lenient;             /* mask of WBA_LENIENT_* */
 } trial_directory_t;
 
 /* What is known beside core's facts of one signature. */

@@ -46,6 +46,8 @@ typedef struct {
     bool recorded; /* its nonce is in the store, by this request */
 
     wba_str_t base; /* the signature base, from WBA_STAGE_BASED on */
+    bool as_sent;   /* base is wba_sigbase_build_as_sent's */
+    bool known;     /* the crypto's answer was remembered, not asked for */
     size_t at;      /* index of the component at fault, for reasons that
                        concern one */
 } wba_fact_t;

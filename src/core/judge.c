@@ -138,6 +138,9 @@ wba_judge_directory(const wba_fact_t *fact, const wba_directory_t *directory,
     const wba_profile_t *p = &directory->profile;
     const wba_siginput_t *in = &fact->input;
 
+    if (in->lenient & ~directory->lenient) {
+        return WBA_REASON_SIGNATURE_INPUT_KEYID_CASE;
+    }
     if (p->alg_required && in->alg.len == 0) {
         return WBA_REASON_MISSING_FIELDS;
     }

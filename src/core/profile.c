@@ -48,7 +48,30 @@ static const wba_profile_t profiles[] = {
     },
 };
 
+static const struct {
+    wba_str_t name;
+    unsigned flag;
+} leniencies[] = {
+    { S("unquoted-agent"), WBA_LENIENT_UNQUOTED_AGENT },
+    { S("agent-type"), WBA_LENIENT_AGENT_TYPE },
+    { S("bare-jwk"), WBA_LENIENT_BARE_JWK },
+    { S("visa-sample"), WBA_LENIENT_VISA_SAMPLE },
+};
+
 #define NPROFILES (sizeof(profiles) / sizeof(profiles[0]))
+
+unsigned
+wba_lenient_by_name(wba_str_t name)
+{
+    size_t i;
+
+    for (i = 0; i < sizeof(leniencies) / sizeof(leniencies[0]); i++) {
+        if (wba_str_eq(leniencies[i].name, name)) {
+            return leniencies[i].flag;
+        }
+    }
+    return 0;
+}
 
 const wba_profile_t *
 wba_profile_at(size_t i)

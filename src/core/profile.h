@@ -39,6 +39,7 @@ typedef struct {
 #define WBA_LENIENT_UNQUOTED_AGENT 1 /* Signature-Agent: https://host */
 #define WBA_LENIENT_AGENT_TYPE 2     /* ;type=directory, ;type=jwks_uri */
 #define WBA_LENIENT_BARE_JWK 4       /* one JWK instead of a set */
+#define WBA_LENIENT_VISA_SAMPLE 8    /* see visa_sample.h */
 
 typedef struct {
     wba_str_t name;
@@ -48,6 +49,9 @@ typedef struct {
     wba_profile_t profile;
     unsigned lenient; /* mask of WBA_LENIENT_* */
 } wba_directory_t;
+
+/* The leniency (WBA_LENIENT_*) of that name, or 0. */
+unsigned wba_lenient_by_name(wba_str_t name);
 
 /* The built-in profile of that name (tap, agent-pay, web-bot-auth), or NULL. */
 const wba_profile_t *wba_profile_find(wba_str_t name);

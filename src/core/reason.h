@@ -48,7 +48,8 @@ typedef enum {
     X(SIGNATURE_INPUT_KEYID_CASE, "signature-input-keyid-case", INVALID,      \
       MALFORMED,                                                              \
       "Signature-Input writes a parameter in upper case, such as keyId, "     \
-      "which is no legal key; write keyid (visa-sample agents do this).")     \
+      "which is no legal key; write keyid. Only a directory with \"lenient "   \
+      "visa-sample\" takes keyId, as Visa's sample agent has it.")            \
     X(SIGNATURE_VALUE_UNREADABLE, "signature-value-unreadable", INVALID,      \
       MALFORMED,                                                              \
       "Signature is missing, is not a Dictionary, or has no Byte Sequence "   \
@@ -112,6 +113,10 @@ typedef enum {
     X(BAD_SIGNATURE, "bad-signature", INVALID, INVALID,                       \
       "The signature does not verify with the key that keyid names; compare " \
       "the signature bases.")                                                 \
+    X(VISA_SAMPLE_FORM, "visa-sample-form", INVALID, INVALID,                 \
+      "The signature verifies only over its parameters as they were sent and "\
+      "@path with the query, as Visa's sample agent signs; only a directory " \
+      "with \"lenient visa-sample\" takes that.")                             \
     X(AUTHORITY_NOT_SERVED, "authority-not-served", INVALID, INVALID,         \
       "The request names a host that this server does not answer for, so a "  \
       "signature over it proves nothing here.")                               \

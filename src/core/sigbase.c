@@ -12,6 +12,7 @@ typedef struct {
     const wba_message_t *msg;
     const wba_response_t *response; /* NULL: it is a request's base */
     wba_str_t authority;
+    wba_str_t sent; /* data not NULL: wba_sigbase_build_as_sent's */
     const wba_components_t *components;
     const wba_mem_t *mem;
     wba_buf_t *out;
@@ -168,6 +169,10 @@ derive_path(builder_t *b, size_t at)
         return WBA_REASON_BAD_COMPONENT_VALUE;
     }
     wba_buf_str(b->out, target->path.len ? target->path : WBA_STR("/"));
+    if (b->sent.data != NULL && target->query.data != NULL) {
+        wba_buf_byte(b->out, '?');
+        wba_buf_str(b->out, target->query);
+    }
     return WBA_REASON_OK;
 }
 
@@ -539,7 +544,11 @@ add_all(builder_t *b, const wba_sf_value_t *list, size_t *at)
         }
     }
     wba_buf_lit(b->out, "\"@signature-params\": ");
-    wba_sf_write_value(b->out, list);
+    if (b->sent.data != NULL) {
+        wba_buf_str(b->out, b->sent);
+    } else {
+        wba_sf_write_value(b->out, list);
+    }
     return buf_reason(b->out);
 }
 
@@ -570,17 +579,29 @@ build(builder_t *b, const wba_sf_value_t *list,
 }
 
 wba_status_t
-wba_sigbase_build(const wba_message_t *msg, wba_str_t authority,
-                  const wba_sf_value_t *list,
-                  const wba_components_t *components, const wba_mem_t *mem,
-                  wba_buf_t *out, wba_reason_t *why, size_t *at)
+wba_sigbase_build_as_sent(const wba_message_t *msg, wba_str_t authority,
+                          const wba_sf_value_t *list, wba_str_t sent,
+                          const wba_components_t *components,
+                          const wba_mem_t *mem, wba_buf_t *out,
+                          wba_reason_t *why, size_t *at)
 {
     builder_t b;
 
     b.msg = msg;
     b.response = NULL;
     b.authority = authority;
+    b.sent = sent;
     return build(&b, list, components, mem, out, why, at);
+}
+
+wba_status_t
+wba_sigbase_build(const wba_message_t *msg, wba_str_t authority,
+                  const wba_sf_value_t *list,
+                  const wba_components_t *components, const wba_mem_t *mem,
+                  wba_buf_t *out, wba_reason_t *why, size_t *at)
+{
+    return wba_sigbase_build_as_sent(msg, authority, list, WBA_STR_NONE,
+                                     components, mem, out, why, at);
 }
 
 /* No response has Cookie crumbs to be joined. */
@@ -608,5 +629,6 @@ wba_sigbase_build_response(const wba_response_t *response,
     b.msg = &msg;
     b.response = response;
     b.authority = WBA_STR_NONE;
+    b.sent = WBA_STR_NONE;
     return build(&b, list, components, mem, out, why, at);
 }

@@ -90,6 +90,20 @@ wba_status_t wba_sigbase_build(const wba_message_t *msg, wba_str_t authority,
                                const wba_mem_t *mem, wba_buf_t *out,
                                wba_reason_t *why, size_t *at);
 
+/*
+ * The base as Visa's sample agent has it: the line of
+ * "@signature-params" is sent, the member of Signature-Input byte for byte
+ * (list is what it was parsed to), and @path has the query behind it, from its
+ * '?' on, as received.  Otherwise as wba_sigbase_build.
+ */
+wba_status_t wba_sigbase_build_as_sent(const wba_message_t *msg,
+                                       wba_str_t authority,
+                                       const wba_sf_value_t *list,
+                                       wba_str_t sent,
+                                       const wba_components_t *components,
+                                       const wba_mem_t *mem, wba_buf_t *out,
+                                       wba_reason_t *why, size_t *at);
+
 /* A response, and what is known of the request that it answers. */
 typedef struct {
     const wba_message_t *message; /* the response: next_line alone is asked */

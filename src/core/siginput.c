@@ -151,6 +151,7 @@ wba_siginput_parse(wba_str_t label, const wba_sf_value_t *member,
     memset(out, 0, sizeof(*out));
     out->label = label;
     out->list = *member;
+    out->sent = member->raw;
     if (member->type != WBA_SF_INNER_LIST) {
         return refuse(why, WBA_REASON_SIGNATURE_INPUT_UNREADABLE);
     }

@@ -14,6 +14,8 @@
 typedef struct {
     wba_str_t label;
     wba_sf_value_t list; /* the covered components, unparsed, and parameters */
+    wba_str_t sent;      /* the member's value, byte for byte */
+    unsigned lenient;    /* VISA_SAMPLE where keyid was sent as keyId, else 0 */
     bool has_created;
     bool has_expires;
     int64_t created;
@@ -33,7 +35,8 @@ wba_str_t wba_siginput_tag(const wba_sf_value_t *member, const wba_mem_t *mem);
  * (SIGNATURE_INPUT_UNREADABLE: no Inner List, a parameter of the wrong type;
  * FIELD_TOO_LARGE: a String beyond its limit, too many parameters);
  * WBA_NO_MEMORY.  A parameter that occurs twice counts with its last value.
- * Does not parse the components.
+ * Does not parse the components.  out->sent is member->raw, out->lenient 0: a
+ * caller who has read a member that was sent otherwise says so.
  */
 wba_status_t wba_siginput_parse(wba_str_t label, const wba_sf_value_t *member,
                                 const wba_mem_t *mem, wba_siginput_t *out,

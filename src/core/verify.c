@@ -157,14 +157,110 @@ build_base(wba_verify_t *v, wba_fact_t *fact)
         return WBA_REASON_OK;
     }
     wba_buf_init(&buf, v->mem, WBA_MAX_BASE);
-    status = wba_sigbase_build(v->message, v->facts.authority,
-                               &fact->input.list, fact->components, v->mem,
-                               &buf, &why, &fact->at);
+    /* With keyId in it, no canonical text is what was signed. */
+    fact->as_sent = fact->input.lenient != 0;
+    status = wba_sigbase_build_as_sent(v->message, v->facts.authority,
+                                       &fact->input.list,
+                                       fact->as_sent ? fact->input.sent
+                                                     : WBA_STR_NONE,
+                                       fact->components, v->mem, &buf, &why,
+                                       &fact->at);
     if (status != WBA_OK) {
         return why;
     }
     fact->base = wba_buf_view(&buf);
     fact->stage = WBA_STAGE_BASED;
+    return WBA_REASON_OK;
+}
+
+/* Whether a signature is one that its agent sends again and again: nobody
+ * else's pays for the cache. */
+static bool
+is_static(const wba_fact_t *fact, const wba_directory_t *directory)
+{
+    return !directory->profile.nonce_required && fact->input.nonce.len == 0
+           && fact->input.expires - fact->input.created > WBA_STATIC_LIFETIME;
+}
+
+static bool
+verifies(const wba_verify_t *v, wba_fact_t *fact,
+         const wba_directory_t *directory, const wba_key_t *key,
+         wba_str_t base)
+{
+    wba_verdict_cache_t *cache = v->env->verdicts;
+    uint8_t id[WBA_VERDICT_ID];
+
+    if (cache != NULL && !is_static(fact, directory)) {
+        cache = NULL;
+    }
+    if (cache != NULL) {
+        wba_verdict_cache_id(cache, key, fact->alg, fact->signature, base, id);
+        fact->known = wba_verdict_cache_has(cache, id);
+        if (fact->known) {
+            return true;
+        }
+    }
+    if (wba_crypto_verify(key, fact->alg, fact->signature, base) != WBA_OK) {
+        return false;
+    }
+    if (cache != NULL) {
+        wba_verdict_cache_add(cache, id);
+    }
+    return true;
+}
+
+/* Whether the base that Visa's sample agent would sign is another than the
+ * one that was tried: cheaper than to build it. */
+static bool
+sample_differs(const wba_verify_t *v, const wba_fact_t *fact)
+{
+    wba_component_t path = { .name = WBA_STR("@path") };
+    wba_str_t target = v->message->ops->target(v->message);
+    wba_str_t sent = fact->input.sent, base = fact->base;
+
+    if (fact->as_sent) {
+        return false;
+    }
+    return base.len < sent.len
+           || memcmp(base.data + base.len - sent.len, sent.data, sent.len) != 0
+           || (target.len != 0 && memchr(target.data, '?', target.len) != NULL
+               && wba_components_cover(fact->components, &path));
+}
+
+/* What did not verify over the base of RFC 9421 may do so over the sample's:
+ * that counts for a directory that tolerates it, and is told of others where
+ * the host can spare the time.  Never more than these two for one key. */
+static wba_reason_t
+try_sample(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *directory,
+           const wba_key_t *key)
+{
+    bool tolerated = (directory->lenient & WBA_LENIENT_VISA_SAMPLE) != 0;
+    wba_reason_t why;
+    wba_buf_t buf;
+    size_t at;
+
+    if (!sample_differs(v, fact)
+        || (!tolerated
+            && (v->env->diagnose == NULL || !v->env->diagnose(v->env->ctx))))
+    {
+        return WBA_REASON_BAD_SIGNATURE;
+    }
+    wba_buf_init(&buf, v->mem, WBA_MAX_BASE);
+    if (wba_sigbase_build_as_sent(v->message, v->facts.authority,
+                                  &fact->input.list, fact->input.sent,
+                                  fact->components, v->mem, &buf, &why, &at)
+        != WBA_OK)
+    {
+        return why;
+    }
+    if (!verifies(v, fact, directory, key, wba_buf_view(&buf))) {
+        return WBA_REASON_BAD_SIGNATURE;
+    }
+    if (!tolerated) {
+        return WBA_REASON_VISA_SAMPLE_FORM;
+    }
+    fact->base = wba_buf_view(&buf);
+    fact->as_sent = true;
     return WBA_REASON_OK;
 }
 
@@ -215,10 +311,11 @@ try_crypto(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *d,
     if (reason != WBA_REASON_OK) {
         return reason;
     }
-    if (wba_crypto_verify(key, fact->alg, fact->signature, fact->base)
-        != WBA_OK)
-    {
-        return WBA_REASON_BAD_SIGNATURE;
+    if (!verifies(v, fact, d, key, fact->base)) {
+        reason = try_sample(v, fact, d, key);
+        if (reason != WBA_REASON_OK) {
+            return reason;
+        }
     }
     reason = note_key(v, fact, d, key);
     return seen && reason == WBA_REASON_OK ? WBA_REASON_NONCE_REPLAYED
@@ -238,7 +335,9 @@ static void
 note_failure(attempts_t *a, wba_reason_t reason, bool tried)
 {
     if (a->reason == WBA_REASON_OK || (tried && !a->tried)
-        || reason == WBA_REASON_BAD_SIGNATURE)
+        || reason == WBA_REASON_VISA_SAMPLE_FORM
+        || (reason == WBA_REASON_BAD_SIGNATURE
+            && a->reason != WBA_REASON_VISA_SAMPLE_FORM))
     {
         a->reason = reason;
         a->tried = tried;

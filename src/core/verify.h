@@ -23,6 +23,7 @@
 #include "digest.h"
 #include "judge.h"
 #include "keyring.h"
+#include "verdict_cache.h"
 
 /* Keys by Signature-Agent, for agents that no directory stands for. */
 typedef struct {
@@ -45,6 +46,13 @@ typedef struct {
     /* A cheap look whether a nonce is known as used: false when in doubt. */
     bool (*nonce_seen)(void *ctx, const wba_nonce_t *nonce);
     void *ctx;
+
+    /* Whether one verification more may be spent on telling why a signature
+     * failed (WBA_REASON_VISA_SAMPLE_FORM); NULL: never. */
+    bool (*diagnose)(void *ctx);
+
+    /* For signatures that are sent again and again; NULL: none. */
+    wba_verdict_cache_t *verdicts;
 } wba_env_t;
 
 typedef enum {

@@ -13,7 +13,9 @@ stands_for(const wba_directory_t *directory, const wba_fact_t *fact)
                : wba_str_eq(directory->agent, fact->agent_url);
 }
 
-/* Whether it puts up with what reading the signature's agent took. */
+/* Whether it puts up with what reading the signature's agent took.  What
+ * reading its parameters took is asked of the key's directory, once there is a
+ * key (wba_judge_directory). */
 static bool
 tolerates(const wba_directory_t *directory, const wba_fact_t *fact)
 {
@@ -38,24 +40,25 @@ accepts(const wba_directory_t *directory, const wba_fact_t *fact)
 /* A leniency is one directory's own: what takes it is nothing to those that
  * stand for the agent without, as if nobody had it. */
 static bool
-anybody_tolerates(const wba_env_t *env, const wba_fact_t *fact)
+anybody_tolerates(const wba_env_t *env, const wba_fact_t *fact,
+                  unsigned lenient)
 {
     bool stands = false;
     size_t i;
 
-    if (fact->agent.lenient == 0) {
+    if (lenient == 0) {
         return true;
     }
     for (i = 0; i < env->ndirectories; i++) {
         if (stands_for(&env->directories[i], fact)) {
-            if (tolerates(&env->directories[i], fact)) {
+            if ((lenient & ~env->directories[i].lenient) == 0) {
                 return true;
             }
             stands = true;
         }
     }
     return !stands && env->discovery != NULL
-           && tolerates(&env->discovery->directory, fact);
+           && (lenient & ~env->discovery->directory.lenient) == 0;
 }
 
 wba_reason_t
@@ -71,7 +74,11 @@ wba_verify_attribute(wba_verify_t *v, wba_fact_t *fact)
         return status == WBA_NO_MEMORY ? WBA_REASON_OUT_OF_MEMORY : why;
     }
     fact->agent_url = fact->agent.resolved;
-    if (!anybody_tolerates(v->env, fact)) {
+    if (!anybody_tolerates(v->env, fact, fact->input.lenient)) {
+        fact->agent_url = WBA_STR_NONE;
+        return WBA_REASON_SIGNATURE_INPUT_KEYID_CASE;
+    }
+    if (!anybody_tolerates(v->env, fact, fact->agent.lenient)) {
         fact->agent_url = WBA_STR_NONE;
         return fact->agent.lenient & WBA_LENIENT_UNQUOTED_AGENT
                    ? WBA_REASON_SIGNATURE_AGENT_UNQUOTED

@@ -2,6 +2,7 @@
 /* wba_verify_init: from the signature fields to one fact for each signature
  * whose tag is served. */
 #include "verify_private.h"
+#include "visa_sample.h"
 
 static const wba_tag_t *
 served_tag(const wba_env_t *env, wba_str_t tag)
@@ -101,10 +102,33 @@ add_fact(wba_verify_t *v, const wba_siginput_t *input, const wba_tag_t *tag,
     return WBA_REASON_OK;
 }
 
+/* The parameters of one member, which stands in the field as sent. */
+static wba_status_t
+read_input(wba_verify_t *v, wba_str_t label, const wba_sf_value_t *member,
+           wba_str_t sent, wba_siginput_t *input, wba_reason_t *why)
+{
+    wba_status_t status;
+
+    status = wba_siginput_parse(label, member, v->mem, input, why);
+    if (status != WBA_OK) {
+        return status;
+    }
+    if (!wba_visa_sample_single_key(member, sent)) {
+        *why = WBA_REASON_SIGNATURE_INPUT_KEYID_CASE;
+        return WBA_INVALID;
+    }
+    if (!wba_str_eq(member->raw, sent)) {
+        input->lenient = WBA_LENIENT_VISA_SAMPLE;
+    }
+    input->sent = sent;
+    return WBA_OK;
+}
+
 /* One member of Signature-Input becomes a fact, unless nobody here serves its
  * tag.  A member whose tag cannot be told is looked at for its errors. */
 static wba_reason_t
-read_member(wba_verify_t *v, wba_str_t label, const wba_sf_value_t *member)
+read_member(wba_verify_t *v, wba_str_t label, const wba_sf_value_t *member,
+            wba_str_t sent)
 {
     wba_facts_t *facts = &v->facts;
     wba_reason_t why = WBA_REASON_OK;
@@ -122,7 +146,7 @@ read_member(wba_verify_t *v, wba_str_t label, const wba_sf_value_t *member)
         return WBA_REASON_OK;
     }
 
-    status = wba_siginput_parse(label, member, v->mem, &input, &why);
+    status = read_input(v, label, member, sent, &input, &why);
     if (status == WBA_NO_MEMORY) {
         return WBA_REASON_OUT_OF_MEMORY;
     }
@@ -160,31 +184,45 @@ mark_duplicate_labels(wba_facts_t *facts, wba_str_t field)
     }
 }
 
+/* Why a field is no Dictionary. */
 static wba_reason_t
-read_members(wba_verify_t *v, wba_str_t field)
+reason_of_syntax(wba_status_t status, wba_str_t field)
+{
+    if (status == WBA_TOO_LARGE) {
+        return WBA_REASON_FIELD_TOO_LARGE;
+    }
+    return wba_siginput_has_upper_key(field)
+               ? WBA_REASON_SIGNATURE_INPUT_KEYID_CASE
+               : WBA_REASON_SIGNATURE_INPUT_UNREADABLE;
+}
+
+/* The members of field, which is as long as sent, the field as it came.
+ * *broken: the reason is that it is no Dictionary. */
+static wba_reason_t
+read_each(wba_verify_t *v, wba_str_t field, wba_str_t sent, bool *broken)
 {
     wba_sf_value_t member;
     wba_sf_iter_t it;
     wba_status_t status;
     wba_reason_t reason;
     wba_str_t label;
+    size_t at;
 
     /* The field is read to its end before any member counts: a syntax error
      * fails it for every signature (RFC 9651 section 4.2). */
     wba_sf_dict_init(&it, field);
+    *broken = false;
     while ((status = wba_sf_dict_next(&it, &label, &member)) == WBA_OK) {
-        reason = read_member(v, label, &member);
+        at = (size_t) (member.raw.data - field.data);
+        reason = read_member(v, label, &member,
+                             wba_str(sent.data + at, member.raw.len));
         if (reason != WBA_REASON_OK) {
             return reason;
         }
     }
-    if (status == WBA_TOO_LARGE) {
-        return WBA_REASON_FIELD_TOO_LARGE;
-    }
     if (status != WBA_END) {
-        return wba_siginput_has_upper_key(field)
-                   ? WBA_REASON_SIGNATURE_INPUT_KEYID_CASE
-                   : WBA_REASON_SIGNATURE_INPUT_UNREADABLE;
+        *broken = status == WBA_INVALID;
+        return reason_of_syntax(status, field);
     }
     if (it.count == 0) {
         return WBA_REASON_NO_SIGNATURE;
@@ -196,6 +234,47 @@ read_members(wba_verify_t *v, wba_str_t field)
         mark_duplicate_labels(&v->facts, field);
     }
     return WBA_REASON_OK;
+}
+
+/* What any directory tolerates is read; who it is that does is asked once the
+ * agent is known. */
+static unsigned
+leniencies(const wba_env_t *env)
+{
+    unsigned lenient = 0;
+    size_t i;
+
+    for (i = 0; i < env->ndirectories; i++) {
+        lenient |= env->directories[i].lenient;
+    }
+    return env->discovery != NULL ? lenient | env->discovery->directory.lenient
+                                  : lenient;
+}
+
+/* A legal field is read as it stands.  One that is broken by keyId alone is
+ * read for those who put up with that. */
+static wba_reason_t
+read_members(wba_verify_t *v, wba_str_t field)
+{
+    wba_facts_t *facts = &v->facts;
+    wba_reason_t reason;
+    wba_str_t legal;
+    bool broken;
+
+    reason = read_each(v, field, field, &broken);
+    if (!broken || !(leniencies(v->env) & WBA_LENIENT_VISA_SAMPLE)) {
+        return reason;
+    }
+    switch (wba_visa_sample_legalise(field, v->mem, &legal)) {
+    case WBA_OK:
+        facts->count = 0;
+        facts->claimed_tag = WBA_STR_NONE;
+        return read_each(v, legal, field, &broken);
+    case WBA_NO_MEMORY:
+        return WBA_REASON_OUT_OF_MEMORY;
+    default:
+        return reason;
+    }
 }
 
 static wba_reason_t
@@ -227,21 +306,6 @@ read_values(wba_verify_t *v)
         }
     }
     return WBA_REASON_OK;
-}
-
-/* What any directory tolerates is read; who it is that does is asked once the
- * agent is known. */
-static unsigned
-leniencies(const wba_env_t *env)
-{
-    unsigned lenient = 0;
-    size_t i;
-
-    for (i = 0; i < env->ndirectories; i++) {
-        lenient |= env->directories[i].lenient;
-    }
-    return env->discovery != NULL ? lenient | env->discovery->directory.lenient
-                                  : lenient;
 }
 
 /* A stranger's signature in front of a served one hides nothing. */

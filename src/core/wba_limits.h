@@ -50,6 +50,11 @@
  * beyond its signature's expires, whatever the location's own skew. */
 #define WBA_MAX_SKEW 300
 
+/* Seconds: a signature without a nonce that lives longer is one that is sent
+ * again and again; the crypto's answer to it may be remembered.  What signs
+ * each request anew lives an hour at most (ChatGPT's). */
+#define WBA_STATIC_LIFETIME 3600
+
 /* Depth of a JWK Set's JSON: a set is three deep; members nobody knows may
  * nest a little further. */
 #define WBA_MAX_JSON_DEPTH 16

@@ -262,6 +262,7 @@ ngx_http_web_bot_auth_load_directories(ngx_conf_t *cf,
     mcf->env.ndirectories = n;
     mcf->env.nonce_seen = ngx_http_wba_replay_seen;
     mcf->env.ctx = mcf;
+    mcf->env.diagnose = ngx_http_wba_diagnose;
 
     if (mcf->discovery
         && ngx_http_wba_load_discovery(cf, mcf) != NGX_CONF_OK)

@@ -264,6 +264,11 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
                    (ngx_uint_t) ctx->verdict.reason,
                    (ngx_uint_t) ctx->verdict.decision);
 
+    if (ctx->verdict.signature && ctx->verdict.signature->known) {
+        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
+                       "web_bot_auth: a static signature met before");
+    }
+
     switch (ctx->verdict.decision) {
 
     case WBA_DECISION_ALLOW:

@@ -241,6 +241,7 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_uint_t nparked;
     ngx_event_t poll;
     uint64_t poll_events;
+    time_t diagnosed; /* when ngx_http_wba_diagnose last said yes */
     ngx_log_t *log;
 };
 
@@ -409,6 +410,11 @@ wba_jwks_options_t ngx_http_wba_jwks_options(
 uint64_t ngx_http_wba_source_hash(ngx_http_web_bot_auth_main_conf_t *mcf,
     const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory,
     ngx_str_t *url);
+
+/* verdicts.c: env's cache, of this process; and env.diagnose. */
+ngx_int_t ngx_http_wba_verdicts_init_worker(ngx_cycle_t *cycle,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+bool ngx_http_wba_diagnose(void *data);
 
 /* rules.c */
 char *ngx_http_web_bot_auth_rule(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -316,20 +316,17 @@ static char *
 ngx_http_wba_word_lenient(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
+    unsigned    flag;
     ngx_uint_t  i;
 
     for (i = 0; i < nargs; i++) {
-        if (ngx_strcmp(args[i].data, "unquoted-agent") == 0) {
-            block->core->lenient |= WBA_LENIENT_UNQUOTED_AGENT;
-        } else if (ngx_strcmp(args[i].data, "agent-type") == 0) {
-            block->core->lenient |= WBA_LENIENT_AGENT_TYPE;
-        } else if (ngx_strcmp(args[i].data, "bare-jwk") == 0) {
-            block->core->lenient |= WBA_LENIENT_BARE_JWK;
-        } else {
+        flag = wba_lenient_by_name(ngx_http_wba_view(args[i]));
+        if (flag == 0) {
             return ngx_http_wba_complain(cf, "leniency", &args[i],
-                                         "unquoted-agent, agent-type or "
-                                         "bare-jwk");
+                                         "unquoted-agent, agent-type, "
+                                         "bare-jwk or visa-sample");
         }
+        block->core->lenient |= flag;
     }
     return NGX_CONF_OK;
 }

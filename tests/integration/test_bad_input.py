@@ -188,7 +188,8 @@ def test_a_parameter_twice_counts_with_its_last_value(nginx):
     request = BROWSER.request(params='%s;keyid="visa-1"' % PARAMS.replace(
         "visa-1", "other").replace('"n"', '"twice"'))
     # the serialised form has keyid once, in its first place
-    assert fetch(nginx.port(), request).header("X-reason") == "bad-signature"
+    assert fetch(nginx.port(), request).header("X-reason") in (
+        "bad-signature", "visa-sample-form")    # it is signed as sent
 
 
 @pytest.mark.parametrize("field, value", [

@@ -81,7 +81,7 @@ GOOD = [
     block(TAP + " agent https://a.test;"),
     block(URL + " profile tap; proof required; redirect www;"),
     block(URL + " profile tap; proof off; redirect off;"),
-    block(TAP + " lenient unquoted-agent agent-type bare-jwk;"),
+    block(TAP + " lenient unquoted-agent agent-type bare-jwk visa-sample;"),
     discovery("any;"), discovery("allow https://a.test *.b.test;"),
     discovery("allow https://a.test/x; allow https://b.test:8443;"),
     discovery("any; max_directories 10; new_per_minute 1; concurrent 1; "

@@ -685,6 +685,7 @@ def test_validity_of_the_key(box, options, reason):
 def test_all_reasons_that_can_be_met_offline_are_met_here():
     """The rest concern a server's own state."""
     server_only = {
+        "visa-sample-form",     # see test_visa_sample.py
         "denied-by-rule", "signature-base-too-large", "alg-not-allowed",
         "directory-unavailable", "too-many-waiting", "nonce-replayed",
         "nonce-store-full", "nonce-store-cold", "nonce-store-unavailable",

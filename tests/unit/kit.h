@@ -548,6 +548,45 @@ kit_base(kit_t *k, const char *list, wba_buf_t *base)
            == WBA_OK;
 }
 
+/* Adds a signature to the fields. */
+static inline void
+kit_send(kit_t *k, const char *label, const char *member,
+         const uint8_t signature[crypto_sign_BYTES])
+{
+    char text[128];
+
+    sodium_bin2base64(text, sizeof(text), signature, crypto_sign_BYTES,
+                      sodium_base64_VARIANT_ORIGINAL);
+    if (k->inputs[0] != '\0') {
+        kit_append(k->inputs, sizeof(k->inputs), ", ");
+        kit_append(k->values, sizeof(k->values), ", ");
+    }
+    kit_append(k->inputs, sizeof(k->inputs), label);
+    kit_append(k->inputs, sizeof(k->inputs), "=");
+    kit_append(k->inputs, sizeof(k->inputs), member);
+    kit_append(k->values, sizeof(k->values), label);
+    kit_append(k->values, sizeof(k->values), "=:");
+    kit_append(k->values, sizeof(k->values), text);
+    kit_append(k->values, sizeof(k->values), ":");
+}
+
+/* Signs lines and member as they are, as those do who know no structured
+ * fields. */
+static inline void
+kit_sign_text(kit_t *k, unsigned who, const char *label, const char *lines,
+              const char *member)
+{
+    uint8_t signature[crypto_sign_BYTES];
+    static char base[KIT_TEXT];
+    int n;
+
+    n = snprintf(base, sizeof(base), "%s\"@signature-params\": %s", lines,
+                 member);
+    crypto_sign_detached(signature, NULL, (const uint8_t *) base, (size_t) n,
+                         k->keys[who].secret);
+    kit_send(k, label, member, signature);
+}
+
 /* Signs the head.  input: the member of Signature-Input, $ standing for the
  * signer's thumbprint.  What cannot be signed gets 64 bytes of rubbish. */
 static inline void
@@ -555,7 +594,6 @@ kit_sign(kit_t *k, unsigned who, const char *label, const char *input)
 {
     static char expanded[KIT_TEXT];
     uint8_t signature[crypto_sign_BYTES] = { 1, 2, 3 };
-    char text[128];
     wba_buf_t base;
     const char *p;
     size_t n = 0;
@@ -571,20 +609,7 @@ kit_sign(kit_t *k, unsigned who, const char *label, const char *input)
                              k->keys[who].secret);
     }
     kit_free_blocks(k);
-    sodium_bin2base64(text, sizeof(text), signature, sizeof(signature),
-                      sodium_base64_VARIANT_ORIGINAL);
-
-    if (k->inputs[0] != '\0') {
-        kit_append(k->inputs, sizeof(k->inputs), ", ");
-        kit_append(k->values, sizeof(k->values), ", ");
-    }
-    kit_append(k->inputs, sizeof(k->inputs), label);
-    kit_append(k->inputs, sizeof(k->inputs), "=");
-    kit_append(k->inputs, sizeof(k->inputs), expanded);
-    kit_append(k->values, sizeof(k->values), label);
-    kit_append(k->values, sizeof(k->values), "=:");
-    kit_append(k->values, sizeof(k->values), text);
-    kit_append(k->values, sizeof(k->values), ":");
+    kit_send(k, label, expanded, signature);
 }
 
 static inline void

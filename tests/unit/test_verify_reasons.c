@@ -275,6 +275,25 @@ no_memory(kit_t *k)
     k->fail_onward = true;
 }
 
+static bool
+yes(void *ctx)
+{
+    (void) ctx;
+    return true;
+}
+
+/* What was signed without the query is signed with it, as Visa's sample does,
+ * and there is time to find out. */
+static void
+signs_query_in_path(kit_t *k)
+{
+    k->env.diagnose = yes;
+    k->inputs[0] = k->values[0] = '\0';
+    kit_sign_text(k, ALICE, "sig1",
+                  "\"@authority\": shop.example\n\"@path\": /p?q=1\n",
+                  COVERED TIMES ED NONCE("n") BROWSE ";keyid=\"kid-alice\"");
+}
+
 #define KID NONCE("n") BROWSE ";keyid=\"kid-alice\""
 #define REST KEYID ED NONCE("n") BROWSE
 #define WITH(covered) "(\"@authority\" \"@path\" " covered ")" TIMES REST
@@ -482,6 +501,8 @@ static const case_t cases[] = {
     { R(DISCOVERY_LIMIT), SENDS_AGENT("https://evil.example/keys"), BOT_A,
       NULL, too_many_agents, BOB },
     { R(TOO_MANY_WAITING), NULL, TAP("n"), NULL, crowded, BOB },
+
+    { R(VISA_SAMPLE_FORM), NULL, TAP("n"), NULL, signs_query_in_path, ALICE },
 
     { R(NONCE_REPLAYED), NULL, TAP("n"), NULL, already_used, ALICE },
     { R(NONCE_REPLAYED), NULL, TAP("n"), NULL, store_seen, ALICE },
