@@ -141,10 +141,35 @@ served(void **state)
     assert_int_equal(wba_served_tags(d, 2, got, 8), 4);
 }
 
+static void
+test_leniencies(void **state)
+{
+    static const struct {
+        const char *name;
+        unsigned flag;
+    } t[] = {
+        { "unquoted-agent", WBA_LENIENT_UNQUOTED_AGENT },
+        { "agent-type", WBA_LENIENT_AGENT_TYPE },
+        { "bare-jwk", WBA_LENIENT_BARE_JWK },
+        { "visa-sample", WBA_LENIENT_VISA_SAMPLE },
+        { "", 0 }, { "visa", 0 }, { "visa-sampler", 0 }, { "Visa-Sample", 0 },
+    };
+    unsigned all = 0;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+        assert_int_equal(wba_lenient_by_name(wba_str_z(t[i].name)), t[i].flag);
+        assert_int_equal(all & t[i].flag, 0);
+        all |= t[i].flag;
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_leniencies),
         cmocka_unit_test(table),
         cmocka_unit_test(tags),
         cmocka_unit_test(served),
