@@ -23,7 +23,7 @@ endif
 export NGINX_BINARY VECTORS
 
 # What a fresh Debian 12 lacks.
-PACKAGES := gcc make nginx nginx-dev libsodium-dev libcurl4-openssl-dev \
+PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-dev \
 	libjansson-dev libhiredis-dev libcmocka-dev redis-server openssl curl ca-certificates python3 python3-pytest \
 	python3-cryptography python3-h2
 # For the client that we did not write.
@@ -54,7 +54,7 @@ endif
 
 CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) $(WARN) $(HARDEN) $(SAN) \
 	-fPIC -Isrc/core -Isrc/fetch -Isrc/cli -MMD -MP
-LIBS := -lsodium -lcurl -ljansson -lhiredis -lpthread -lm
+LIBS := -lsodium -lcrypto -lcurl -ljansson -lhiredis -lpthread -lm
 
 CORE_SRC := $(wildcard src/core/*.c)
 FETCH_SRC := $(wildcard src/fetch/*.c)
@@ -178,6 +178,9 @@ $(BUILD)/tests/%.so: tests/integration/shims/%.c
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
 
+$(BUILD)/wycheproof: tests/conformance/wycheproof.c $(CORE_LIB)
+	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
 $(BUILD)/sf_vectors: tests/conformance/sf_vectors.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
@@ -195,12 +198,12 @@ unit: $(UNIT_BIN) $(SHIMS) ## run the unit tests (FLAVOUR=asan: under ASan and U
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 .PHONY: conformance
-conformance: $(BUILD)/sf_vectors ## run the public vectors (VECTORS=folder, or skip)
+conformance: $(BUILD)/sf_vectors $(BUILD)/wycheproof ## run the public vectors (VECTORS=folder, or skip)
 	@if [ "$(VECTORS)" = skip ]; then \
 	    echo "conformance: skipped, no vectors: VECTORS=FOLDER names theirs"; \
 	else test -d "$(VECTORS)" \
 	    || { echo "no vectors in $(VECTORS): set VECTORS=FOLDER or VECTORS=skip"; exit 1; }; \
-	    $(BUILD)/sf_vectors; fi
+	    $(BUILD)/sf_vectors && $(BUILD)/wycheproof; fi
 
 PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 	SF_FILTER=$(SF_FILTER) \

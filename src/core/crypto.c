@@ -3,7 +3,7 @@
  * The table of algorithms: how each is named, which keys it takes, and the
  * function that verifies with it (none where this build cannot).
  */
-#include "crypto.h"
+#include "crypto_evp.h"
 
 #include <sodium.h>
 
@@ -35,9 +35,12 @@ verify_ed25519(const wba_key_t *key, wba_str_t signature, wba_str_t base)
 
 static const alg_row_t algs[] = {
     { WBA_ALG_ED25519, WBA_KEY_ED25519, "ed25519", verify_ed25519 },
-    { WBA_ALG_ECDSA_P256_SHA256, WBA_KEY_P256, "ecdsa-p256-sha256", NULL },
-    { WBA_ALG_RSA_PSS_SHA512, WBA_KEY_RSA, "rsa-pss-sha512", NULL },
-    { WBA_ALG_RSA_PSS_SHA256, WBA_KEY_RSA, "rsa-pss-sha256", NULL },
+    { WBA_ALG_ECDSA_P256_SHA256, WBA_KEY_P256, "ecdsa-p256-sha256",
+      wba_evp_verify_p256 },
+    { WBA_ALG_RSA_PSS_SHA512, WBA_KEY_RSA, "rsa-pss-sha512",
+      wba_evp_verify_pss_sha512 },
+    { WBA_ALG_RSA_PSS_SHA256, WBA_KEY_RSA, "rsa-pss-sha256",
+      wba_evp_verify_pss_sha256 },
 };
 
 #define ALGS (sizeof(algs) / sizeof(algs[0]))

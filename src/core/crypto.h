@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Keys and signature verification.  Ed25519 through libsodium; a second
- * algorithm is one more row in crypto.c's table and one more function.
+ * Keys and signature verification: Ed25519 through libsodium, ECDSA P-256 and
+ * RSA-PSS through libcrypto (crypto_evp.c).
  */
 #ifndef WBA_CRYPTO_H
 #define WBA_CRYPTO_H
@@ -60,10 +60,14 @@ unsigned wba_alg_supported(void);
 
 /*
  * Whether signature is a signature by key over base.  WBA_OK: it is.
- * WBA_INVALID: it is not, or is not encoded as alg wants (ed25519: 64 octets,
- * RFC 8032 with libsodium's rejection of small-order points and non-canonical
- * encodings).  WBA_UNSUPPORTED: alg is not this key's, or not built in.
- * Looks at neither validity nor policy.
+ * WBA_INVALID: it is not, or is not encoded as alg wants (PROTOCOL section 4):
+ *   ed25519            64 octets, RFC 8032 with libsodium's rejection of
+ *                      small-order points and non-canonical encodings
+ *   ecdsa-p256-sha256  64 octets, r then s, big-endian; not DER
+ *   rsa-pss-*          as many octets as the modulus; MGF1 with the same hash;
+ *                      a salt of 64 octets (sha512), of any length (sha256)
+ * WBA_UNSUPPORTED: alg is not this key's, or not built in.  WBA_NO_MEMORY:
+ * it could not be told.  Looks at neither validity nor policy.
  */
 wba_status_t wba_crypto_verify(const wba_key_t *key, wba_alg_t alg,
                                wba_str_t signature, wba_str_t base);

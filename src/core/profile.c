@@ -41,8 +41,7 @@ static const wba_profile_t profiles[] = {
         .ntags = 1,
         .covers_target = true,
         .names_agent = true,
-        .algorithms = WBA_ALG_ED25519 | WBA_ALG_RSA_PSS_SHA512
-                      | WBA_ALG_ECDSA_P256_SHA256,
+        .algorithms = WBA_ALG_ED25519, /* "algorithms" allows more */
         .keyid = WBA_KEYID_THUMBPRINT,
         .max_lifetime = 24 * 60 * 60,
     },

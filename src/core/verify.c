@@ -182,13 +182,14 @@ is_static(const wba_fact_t *fact, const wba_directory_t *directory)
            && fact->input.expires - fact->input.created > WBA_STATIC_LIFETIME;
 }
 
-static bool
+static wba_reason_t
 verifies(const wba_verify_t *v, wba_fact_t *fact,
          const wba_directory_t *directory, const wba_key_t *key,
          wba_str_t base)
 {
     wba_verdict_cache_t *cache = v->env->verdicts;
     uint8_t id[WBA_VERDICT_ID];
+    wba_status_t status;
 
     if (cache != NULL && !is_static(fact, directory)) {
         cache = NULL;
@@ -197,16 +198,18 @@ verifies(const wba_verify_t *v, wba_fact_t *fact,
         wba_verdict_cache_id(cache, key, fact->alg, fact->signature, base, id);
         fact->known = wba_verdict_cache_has(cache, id);
         if (fact->known) {
-            return true;
+            return WBA_REASON_OK;
         }
     }
-    if (wba_crypto_verify(key, fact->alg, fact->signature, base) != WBA_OK) {
-        return false;
+    status = wba_crypto_verify(key, fact->alg, fact->signature, base);
+    if (status != WBA_OK) {
+        return status == WBA_NO_MEMORY ? WBA_REASON_OUT_OF_MEMORY
+                                       : WBA_REASON_BAD_SIGNATURE;
     }
     if (cache != NULL) {
         wba_verdict_cache_add(cache, id);
     }
-    return true;
+    return WBA_REASON_OK;
 }
 
 /* Whether the base that Visa's sample agent would sign is another than the
@@ -253,8 +256,9 @@ try_sample(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *directory,
     {
         return why;
     }
-    if (!verifies(v, fact, directory, key, wba_buf_view(&buf))) {
-        return WBA_REASON_BAD_SIGNATURE;
+    why = verifies(v, fact, directory, key, wba_buf_view(&buf));
+    if (why != WBA_REASON_OK) {
+        return why;
     }
     if (!tolerated) {
         return WBA_REASON_VISA_SAMPLE_FORM;
@@ -311,11 +315,12 @@ try_crypto(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *d,
     if (reason != WBA_REASON_OK) {
         return reason;
     }
-    if (!verifies(v, fact, d, key, fact->base)) {
+    reason = verifies(v, fact, d, key, fact->base);
+    if (reason == WBA_REASON_BAD_SIGNATURE) {
         reason = try_sample(v, fact, d, key);
-        if (reason != WBA_REASON_OK) {
-            return reason;
-        }
+    }
+    if (reason != WBA_REASON_OK) {
+        return reason;
     }
     reason = note_key(v, fact, d, key);
     return seen && reason == WBA_REASON_OK ? WBA_REASON_NONCE_REPLAYED

@@ -147,13 +147,8 @@ ngx_http_wba_word_algorithms(ngx_conf_t *cf, ngx_http_wba_block_t *block,
         alg = wba_alg_by_name(ngx_http_wba_view(args[i]));
         if (alg == WBA_ALG_NONE) {
             return ngx_http_wba_complain(cf, "algorithm", &args[i],
-                                         "ed25519");
-        }
-        if (!(alg & wba_alg_supported())) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "algorithm \"%V\" is not supported by this "
-                               "version, write ed25519", &args[i]);
-            return NGX_CONF_ERROR;
+                                         "ed25519, ecdsa-p256-sha256, "
+                                         "rsa-pss-sha512 or rsa-pss-sha256");
         }
         over->algorithms |= alg;
     }

@@ -50,3 +50,12 @@ def test_reasons():
     text = (ROOT / "docs/reasons.md").read_text().splitlines()
     assert [r for r in rows if r not in text] == []
     assert len([line for line in text if line.startswith("| `")]) == len(rows)
+
+
+TESTS = re.findall(r"\b(?:unit|integration|interop|conformance)/\w+",
+                   (ROOT / "docs/conformance.md").read_text())
+
+
+@pytest.mark.parametrize("name", sorted(set(TESTS)))
+def test_conformance_names_tests_that_exist(name):
+    assert [p for p in (ROOT / "tests").glob(name + ".*")], name

@@ -14,8 +14,6 @@
 
 #define TAP_ALGS \
     (WBA_ALG_ED25519 | WBA_ALG_RSA_PSS_SHA256 | WBA_ALG_ECDSA_P256_SHA256)
-#define BOT_ALGS \
-    (WBA_ALG_ED25519 | WBA_ALG_RSA_PSS_SHA512 | WBA_ALG_ECDSA_P256_SHA256)
 #define EITHER (WBA_KEYID_KID | WBA_KEYID_THUMBPRINT)
 
 static void
@@ -30,7 +28,7 @@ table(void **state)
     } t[] = {
         { "tap", 2, 2, false, true, true, TAP_ALGS, EITHER, 480 },
         { "agent-pay", 3, 2, false, true, true, TAP_ALGS, EITHER, 480 },
-        { "web-bot-auth", 1, 0, true, false, false, BOT_ALGS,
+        { "web-bot-auth", 1, 0, true, false, false, WBA_ALG_ED25519,
           WBA_KEYID_THUMBPRINT, 86400 },
     };
     const wba_profile_t *p;

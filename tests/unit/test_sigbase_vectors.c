@@ -5,6 +5,8 @@
 
 #include <sodium.h>
 
+#include "crypto.h"
+
 #define OK WBA_REASON_OK
 
 /* RFC 9421 appendix B.2: the request, its list, and the lines before it. */
@@ -154,6 +156,98 @@ test_signatures_verify(void **state)
     }
 }
 
+/* RFC 9421 appendix B.1.2 and B.1.3: the public keys. */
+#define RFC_RSA                                                               \
+    "r4tmm3r20Wd_PbqvP1s2-QEtvpuRaV8Yq40gjUR8y2Rjxa6dpG2GXHbPfvMs8ct-Lh1GH45x" \
+    "28Rw3Ry53mm-oAXjyQ86OnDkZ5N8lYbggD4O3w6M6pAvLkhk95AndTrifbIFPNU8PPMO7Oyr" \
+    "FAHqgDsznjPFmTOtCEcN2Z1FpWgchwuYLPL-Wokqltd11nqqzi-bJ9cvSKADYdUAAN5WUtzd" \
+    "piy6LbTgSxP7ociU4Tn0g5I6aDZJ7A8Lzo0KSyZYoA485mqcO0GVAdVw9lq4aOT9v6d-nb4b" \
+    "nNkQVklLQ3fVAvJm-xdDOp9LCNCN48V2pnDOkFV6-U9nV5oyc6XI2w"
+#define RFC_P256_X "qIVYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA"
+#define RFC_P256_Y "Mc4nN9LTDOBhfoUeg8Ye9WedFRhnZXZJA12Qp0zZ6F0"
+
+/* Of appendix[0] to [2]. */
+static const char *const rsa_signatures[] = {
+    "d2pmTvmbncD3xQm8E9ZV2828BjQWGgiwAaw5bAkgibUopemLJcWDy/lkbbHAve4cRAtx31Iq"
+    "786U7it++wgGxbtRxf8Udx7zFZsckzXaJMkA7ChG52eSkFxykJeNqsrWH5S+oxNFlD4dzVuw"
+    "e8DhTSja8xxbR/Z2cOGdCbzR72rgFWhzx2VjBqJzsPLMIQKhO4DGezXehhWwE56YCE+O6c0m"
+    "KZsfxVrogUvA4HELjVKWmAvtl6UnCh8jYzuVG5WSb/QEVPnP5TmcAnLH1g+s++v6d4s8m0gC"
+    "w1fV5/SITLq9mhho8K3+7EPYTU8IU1bLhdxO5Nyt8C8ssinQ98Xw9Q==",
+    "LjbtqUbfmvjj5C5kr1Ugj4PmLYvx9wVjZvD9GsTT4F7GrcQEdJzgI9qHxICagShLRiLMlAJj"
+    "tq6N4CDfKtjvuJyE5qH7KT8UCMkSowOB4+ECxCmT8rtAmj/0PIXxi0A0nxKyB09RNrCQibbU"
+    "jsLS/2YyFYXEu4TRJQzRw1rLEuEfY17SARYhpTlaqwZVtR8NV7+4UKkjqpcAoFqWFQh62s7C"
+    "l+H2fjBSpqfZUJcsIk4N6wiKYd4je2U/lankenQ99PZfB4jY3I5rSV2DSBVkSFsURIjYErOs"
+    "0tFTQosMTAoxk//0RoKUqiYY8Bh0aaUEb0rQl3/XaVe4bXTugEjHSw==",
+    "bbN8oArOxYoyylQQUU6QYwrTuaxLwjAC9fbY2F6SVWvh0yBiMIRGOnMYwZ/5MR6fb0Kh1rIR"
+    "ASVxFkeGt683+qRpRRU5p2voTp768ZrCUb38K0fUxN0O0iC59DzYx8DFll5GmydPxSmme9v6"
+    "ULbMFkl+V5B1TP/yPViV7KsLNmvKiLJH1pFkh/aYA2HXXZzNBXmIkoQoLd7YfW91kE9o/CCo"
+    "C1xMy7JA1ipwvKvfrs65ldmlu9bpG6A9BmzhuzF8Eim5f8ui9eH8LZH896+QIF61ka39VBro"
+    "hr9iyMUJpvRX2Zbhl5ZJzSRxpJyoEZAFL2FUo5fTIztsDZKEgM4cUA==",
+};
+
+/* B.2.4: the response's base, as there is no response to build it from. */
+#define RFC_RESPONSE_BASE                                                     \
+    "\"@status\": 200\n"                                                     \
+    "\"content-type\": application/json\n"                                   \
+    "\"content-digest\": sha-512=:mEWXIS7MaLRuGgxOBdODa3xqM1XdEvxoYhvlCFJ41" \
+    "QJgJc4GTsPp29l5oGX69wWdXymyU0rjJuahq4l5aGgfLQ==:\n"                      \
+    "\"content-length\": 23\n"                                               \
+    "\"@signature-params\": (\"@status\" \"content-type\" "                   \
+    "\"content-digest\" \"content-length\");created=1618884473;"              \
+    "keyid=\"test-key-ecc-p256\""
+
+static void
+test_rsa_and_ecdsa_verify(void **state)
+{
+    static const uint8_t exponent[] = { 1, 0, 1 };
+    uint8_t modulus[256], point[64], signature[256];
+    wba_key_t rsa = { .type = WBA_KEY_RSA, .algs = WBA_ALG_RSA_PSS_SHA512 };
+    wba_key_t p256 = { .type = WBA_KEY_P256,
+                       .algs = WBA_ALG_ECDSA_P256_SHA256 };
+    wba_str_t base = WBA_STR(RFC_RESPONSE_BASE);
+    request_t request;
+    wba_buf_t out;
+    size_t i, at;
+
+    (void) state;
+    from_base64(RFC_RSA, modulus, sizeof(modulus),
+                sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    rsa.pub = wba_str(modulus, sizeof(modulus));
+    rsa.exponent = wba_str(exponent, sizeof(exponent));
+    request_open(&request, RFC_REQUEST);
+    for (i = 0; i < COUNT(rsa_signatures); i++) {
+        from_base64(rsa_signatures[i], signature, 256,
+                    sodium_base64_VARIANT_ORIGINAL);
+        expect_reason(appendix[i].name, "",
+                      build(&request, appendix[i].list, &out, &at), OK);
+        assert_int_equal(wba_crypto_verify(&rsa, WBA_ALG_RSA_PSS_SHA512,
+                                           wba_str(signature, 256),
+                                           wba_buf_view(&out)),
+                         WBA_OK);
+        signature[9] ^= 1;
+        assert_int_equal(wba_crypto_verify(&rsa, WBA_ALG_RSA_PSS_SHA512,
+                                           wba_str(signature, 256),
+                                           wba_buf_view(&out)),
+                         WBA_INVALID);
+    }
+    request_close(&request);
+
+    from_base64(RFC_P256_X, point, 32,
+                sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    from_base64(RFC_P256_Y, point + 32, 32,
+                sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    p256.pub = wba_str(point, 64);
+    from_base64("wNmSUAhwb5LxtOtOpNa6W5xj067m5hFrj0XQ4fvpaCLx0NKocgPquLgyahnz"
+                "DnDAUy5eCdlYUEkLIj+32oiasw==", signature, 64,
+                sodium_base64_VARIANT_ORIGINAL);
+    assert_int_equal(wba_crypto_verify(&p256, WBA_ALG_ECDSA_P256_SHA256,
+                                       wba_str(signature, 64), base), WBA_OK);
+    base.len--;
+    assert_int_equal(wba_crypto_verify(&p256, WBA_ALG_ECDSA_P256_SHA256,
+                                       wba_str(signature, 64), base),
+                     WBA_INVALID);
+}
+
 /* RFC 9421 appendix B.2.5 is an HMAC, which no profile serves, but which says
  * that the base is right. */
 static void
@@ -188,6 +282,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rfc9421_bases),
         cmocka_unit_test(test_signatures_verify),
+        cmocka_unit_test(test_rsa_and_ecdsa_verify),
         cmocka_unit_test(test_hmac_verifies),
     };
 
