@@ -2,87 +2,17 @@
 """RSA-PSS and ECDSA P-256 beside Ed25519: who may sign with what, over TLS,
 where an error that libcrypto's queue kept would break the connection."""
 
-import hashlib
-import json
-
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature)
 
 from harness.agents import BROWSER, LISTED, VISA_KEY
 from harness.client import Connection, curl, fetch
 from harness.expect import expect
-from harness.signer import OMIT, b64url, fresh_nonce, jwks, sign
+from harness.keys import P256, Der, Pkcs1, Rsa
+from harness.signer import OMIT, fresh_nonce, jwks, sign
 
 TAP_NAMES = {"ed25519": "ed25519", "es256": "ecdsa-p256-sha256",
              "ps256": "rsa-pss-sha256", "ps512": "rsa-pss-sha512"}
-
-
-def octets(n, size=None):
-    return n.to_bytes(size or (n.bit_length() + 7) // 8, "big")
-
-
-class OtherKey:
-    """What harness.signer.Key is for Ed25519."""
-
-    def jwk(self, **more):
-        jwk = {**self.public, **more}
-        return {name: v for name, v in jwk.items() if v is not None}
-
-    @property
-    def thumbprint(self):
-        text = json.dumps(self.public, sort_keys=True, separators=(",", ":"))
-        return b64url(hashlib.sha256(text.encode()).digest())
-
-
-class P256(OtherKey):
-    def __init__(self):
-        self.private = ec.generate_private_key(ec.SECP256R1())
-        n = self.private.public_key().public_numbers()
-        self.public = {"kty": "EC", "crv": "P-256",
-                       "x": b64url(octets(n.x, 32)),
-                       "y": b64url(octets(n.y, 32))}
-
-    def der(self, data):
-        return self.private.sign(data, ec.ECDSA(hashes.SHA256()))
-
-    def sign(self, data):
-        r, s = decode_dss_signature(self.der(data))
-        return octets(r, 32) + octets(s, 32)
-
-
-class Der(P256):
-    """Signs as OpenSSL does unless told otherwise."""
-
-    def __init__(self, key):
-        self.private, self.public = key.private, key.public
-
-    def sign(self, data):
-        return self.der(data)
-
-
-class Rsa(OtherKey):
-    def __init__(self, bits=2048, private=None, hash_=hashes.SHA256(),
-                 salt=padding.PSS.MAX_LENGTH):
-        self.private = private or rsa.generate_private_key(65537, bits)
-        n = self.private.public_key().public_numbers()
-        self.public = {"kty": "RSA", "n": b64url(octets(n.n)),
-                       "e": b64url(octets(n.e))}
-        self.hash, self.salt = hash_, salt
-
-    def but(self, hash_=hashes.SHA256(), salt=padding.PSS.MAX_LENGTH):
-        return Rsa(private=self.private, hash_=hash_, salt=salt)
-
-    def sign(self, data):
-        return self.private.sign(
-            data, padding.PSS(padding.MGF1(self.hash), self.salt), self.hash)
-
-
-class Pkcs1(Rsa):
-    def sign(self, data):
-        return self.private.sign(data, padding.PKCS1v15(), hashes.SHA256())
 
 
 EC, RSA, RSA_BARE, RSA_4096 = P256(), Rsa(), Rsa(), Rsa(4096)

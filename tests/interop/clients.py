@@ -6,6 +6,8 @@ import os
 import pathlib
 import subprocess
 
+from cryptography.hazmat.primitives import serialization
+
 from harness.plugin import ROOT
 from harness.signer import Request
 
@@ -16,6 +18,21 @@ MODULES = pathlib.Path(os.environ.get(
 
 def require_modules():
     assert MODULES.is_dir(), "no %s: run make interop" % MODULES
+
+
+def private_jwk(key):
+    """Of a harness.signer.Key, or of a key of cryptography's."""
+    if hasattr(key, "private_jwk"):
+        return key.private_jwk()
+    pem = key.private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption())
+    done = subprocess.run(
+        ["node", "-e", "const c = require('node:crypto'); console.log("
+         "JSON.stringify(c.createPrivateKey(require('node:fs')"
+         ".readFileSync(0)).export({ format: 'jwk' })))"],
+        input=pem, stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
 
 
 class Signer:
@@ -31,7 +48,7 @@ class Signer:
     def sign(self, key, target="/", headers=(), method="GET", body=None,
              host="shop.test", **wanted):
         """A signed Request; an error of the package is a RuntimeError."""
-        wanted.update(jwk=key.private_jwk(), method=method,
+        wanted.update(jwk=private_jwk(key), method=method,
                       keyid=wanted.get("keyid", key.thumbprint),
                       url="https://" + host + target, headers=dict(headers))
         self.node.stdin.write(json.dumps(wanted) + "\n")

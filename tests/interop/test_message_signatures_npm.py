@@ -14,7 +14,8 @@ from clients import Signer
 from harness.agents import BOT_KEY, BOT_URL, LISTED_KEY, STRANGER_KEY, VISA_KEY
 from harness.client import curl, fetch
 from harness.expect import expect
-from harness.signer import content_digest, fresh_nonce
+from harness.keys import P256, Rsa
+from harness.signer import content_digest, fresh_nonce, jwks
 
 CONF = """
 %%GLOBALS%%
@@ -22,6 +23,12 @@ events {}
 http {
     %%HTTP%%
     %%DIRECTORIES%%
+    web_bot_auth_directory other {
+        url file:%%DIR%%/keys/other.json;
+        profile tap;
+        tags other-keys;
+        algorithms ecdsa-p256-sha256 rsa-pss-sha256 rsa-pss-sha512;
+    }
     web_bot_auth_nonce_store shared cold=accept;
     web_bot_auth on;
     %%ECHO%%
@@ -35,12 +42,15 @@ http {
 }
 """
 
+EC, RSA = P256(), Rsa()
+
 SIG, SIGNATURES = "http-message-sig", "http-message-signatures"
 
 
 @pytest.fixture(scope="module")
 def nginx(serve, authority):
-    return serve(CONF, CERT=authority.cert, KEY=authority.key)
+    return serve(CONF, CERT=authority.cert, KEY=authority.key, files={
+        "keys/other.json": jwks(RSA.jwk(kid="rsa"), EC.jwk(kid="ec"))})
 
 
 @pytest.fixture(scope="module", params=[SIG, SIGNATURES])
@@ -114,6 +124,25 @@ def test_verified(ask, signer, name):
         "keyid", GOOD[name]["key"].thumbprint)
     if "nonce" in wanted:
         expect(ask(request), "nonce-replayed")
+
+
+def other(key, keyid, alg):
+    return tap("other-keys", key=key, keyid=keyid, alg=alg)
+
+
+@pytest.mark.parametrize("key, keyid, alg", [
+    (EC, "ec", "ecdsa-p256-sha256"), (RSA, "rsa", "rsa-pss-sha256"),
+    (RSA, "rsa", "rsa-pss-sha512")])
+def test_other_algorithms(ask, signer, key, keyid, alg):
+    request = signer.sign(**other(key, keyid, alg))
+    if alg == "rsa-pss-sha512" and signer.client == SIGNATURES:
+        # It signs with the longest salt; RFC 9421 section 3.3.1 has 64.
+        expect(ask(request), "bad-signature")
+        return
+    expect(ask(request), "ok")
+    expect(ask(request), "nonce-replayed")
+    request = signer.sign(**other(key, keyid, alg))
+    expect(ask(request.replaced(target="/else")), "bad-signature")
 
 
 def changed(value, at=40):

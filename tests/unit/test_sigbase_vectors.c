@@ -185,6 +185,40 @@ static const char *const rsa_signatures[] = {
     "hr9iyMUJpvRX2Zbhl5ZJzSRxpJyoEZAFL2FUo5fTIztsDZKEgM4cUA==",
 };
 
+/* The IETF draft's, by the same key. */
+#define RSA_LIST(component, expires, nonce)                                   \
+    "(\"@authority\" " component ");created=1735689600;"                      \
+    "keyid=\"oD0HwocPBSfpNy5W3bpJeyFGY_IQ_YpqxSjQ3Yd-CLA\";"                  \
+    "alg=\"rsa-pss-sha512\";expires=" expires ";nonce=\"" nonce "\";"         \
+    "tag=\"web-bot-auth\""
+
+static const struct {
+    const char *name, *text, *list, *signature;
+} rsa_agents[] = {
+    { "RSA, Signature-Agent as a Dictionary",
+      "GET / HTTP/1.1\r\nHost: example.com\r\n"
+      "Signature-Agent: agent2=\"https://signature-agent.test\"\r\n\r\n",
+      RSA_LIST("\"signature-agent\";key=\"agent2\"", "4889289600",
+               "wcfPQPh7SzkvrIVvhD00vNk9PkxJNY2NVbYl2PVBB4zmUoluSwE7W6bPtF60QA"
+               "3k8g06FU7PPCD+J58YofY1zg=="),
+      "gHzpLNeHaHIO19NaJH9YMW5dcVSi2s0wOMBr6p18vcofS106sfC4KBIS0/szPlBBd1vIcyQ8"
+      "8B6CTEWIhRAiVrb9zfX0mx1aG12CSGWcYkSirHeyTxhbuJvXd27ed6skWoy4PjXItq38936i"
+      "vUQjfdIwXh1aX6HxkAC3vRnEdSNfntkLWeEuIQ5BLIOBGE39fSwg27Qjq6OVWYas/9/aFUr3"
+      "HA34MXWYdp+//cvlEKDp3kRoLOw9ro0AOr6srHrTeEtxon2afcws1aZVSlPdd2fZSEIGmw9H"
+      "AHLDCEkFTERu1gH2k/zIEqgy7CAYXI9E5slog0cLg/Vc6+f8gih33g==" },
+    { "RSA, Signature-Agent as a String",
+      "GET / HTTP/1.1\r\nHost: example.com\r\n"
+      "Signature-Agent: \"https://signature-agent.test\"\r\n\r\n",
+      RSA_LIST("\"signature-agent\"", "1735693200",
+               "XSHtZVCThSIAksXsH9WBs6AtxtXC0eQGiIcUGSoJstFs8lAWakjhrfwzLhyjtm"
+               "e5iXMZvmFWqDEs6cT3Jf+BbQ=="),
+      "I1QWNzGXdP1a4dSvOHLCVOOanEYHDk+ZsVxM9MLX/p4ko69ghKwR5EOtAD96g7g4GWP7lmpM"
+      "/jFAf9q8EFRDTPLjUXySwMv4YPgabv2LQihTJG2y8a2m6IGltyruwQNiqSJVUuRaG9+b17CG"
+      "mAMFZh30X6GXLdQJrCARpeTqPwp2DC+a8haDE/VE5EruqzjA5/2mKwvrkzkSqeW5tOVtFwWR"
+      "RHIOidquf/8Je6kM9mhgkg4arudLA5SL4wyyYE1jURIgcOl8agrfdJ5Def23DIRtiOLRa8jT"
+      "9cpTLFAuFHN+mrZA/LH9h0gSIg1cPb+0cMASee5uku1KjWcFer7jWA==" },
+};
+
 /* B.2.4: the response's base, as there is no response to build it from. */
 #define RFC_RESPONSE_BASE                                                     \
     "\"@status\": 200\n"                                                     \
@@ -231,6 +265,19 @@ test_rsa_and_ecdsa_verify(void **state)
                          WBA_INVALID);
     }
     request_close(&request);
+
+    for (i = 0; i < COUNT(rsa_agents); i++) {
+        request_open(&request, rsa_agents[i].text);
+        from_base64(rsa_agents[i].signature, signature, 256,
+                    sodium_base64_VARIANT_ORIGINAL);
+        expect_reason(rsa_agents[i].name, "",
+                      build(&request, rsa_agents[i].list, &out, &at), OK);
+        assert_int_equal(wba_crypto_verify(&rsa, WBA_ALG_RSA_PSS_SHA512,
+                                           wba_str(signature, 256),
+                                           wba_buf_view(&out)),
+                         WBA_OK);
+        request_close(&request);
+    }
 
     from_base64(RFC_P256_X, point, 32,
                 sodium_base64_VARIANT_URLSAFE_NO_PADDING);
