@@ -231,6 +231,12 @@ http {
             web_bot_auth_allow keyid=k;
             %%OK%%
         }
+        location /digest/ {
+            web_bot_auth on;
+            web_bot_auth_content_digest required;
+            web_bot_auth_allow tag=agent-payer-auth directory=visa;
+            %%OK%%
+        }
         location /nobody/ { web_bot_auth on; web_bot_auth_deny all; %%OK%% }
         location /everything/ {
             web_bot_auth on;
@@ -363,6 +369,18 @@ def test_the_rules_choose(nginx):
         "agent-browser-auth", "agent-payer-auth", "agent-pay-auth"}
     assert shape(asked(ask(nginx, "/nonce/ruled/"))) == [
         ("web-bot-auth", ("@authority", "A"))]
+
+
+def test_a_digest_is_asked_for_where_it_is_required(nginx):
+    (member,) = asked(ask(nginx, "/digest/"))
+    assert "content-digest" in shape([member])[0][1]
+    body = content_digest(b"")
+    components = ("@authority", "@path", "content-digest")
+    expect(fetch(nginx.port(), PAYER.request(
+        "/digest/", headers=[("Content-Digest", body)],
+        components=components)), "ok")
+    expect(fetch(nginx.port(), PAYER.request("/digest/")),
+           "component-not-covered")
 
 
 def test_nobody_could_be_let_in(nginx):
