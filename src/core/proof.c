@@ -228,7 +228,9 @@ check_crypto(proof_t *p, const wba_siginput_t *input, const wba_key_t *key,
     case WBA_OK:
         return NULL;
     case WBA_UNSUPPORTED:
-        return "this build cannot verify with the algorithm of its key";
+        return "neither its alg nor that of its key says the algorithm";
+    case WBA_NO_MEMORY:
+        return phrase_of(p, WBA_REASON_OUT_OF_MEMORY);
     default:
         return "it does not verify with the key that keyid names";
     }

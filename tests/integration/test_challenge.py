@@ -15,7 +15,8 @@ from harness.client import Connection, curl, fetch
 from harness.expect import IDENTITY, expect
 from harness.nginx import wait_for
 from harness.redis import Redis
-from harness.signer import OMIT, Request, Sig, flip_bit, fresh_nonce, sign
+from harness.signer import (OMIT, Request, Sig, content_digest, flip_bit,
+                            fresh_nonce, sign)
 
 LIFETIME = 300
 
