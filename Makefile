@@ -26,6 +26,8 @@ export NGINX_BINARY VECTORS
 PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-dev \
 	libjansson-dev libhiredis-dev libcmocka-dev redis-server openssl curl ca-certificates python3 python3-pytest \
 	python3-cryptography python3-h2
+# For tests alone: the browser that looks at the status page.
+TEST_PACKAGES := chromium
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 # For the other compiler, the sanitizers and the fuzzers.
@@ -104,6 +106,19 @@ install_missing = missing=$$(for p in $(1); do \
 deps: ## install what building, running and testing need (apt, sudo)
 	@$(call install_missing,$(PACKAGES))
 
+.PHONY: test-deps
+test-deps: deps ## install what tests need besides
+	@$(call install_missing,$(TEST_PACKAGES))
+
+# Prometheus' own checker of metrics and rules; taken out of its package, as
+# installing that would start a server.
+PROMTOOL := build/promtool
+$(PROMTOOL):
+	@mkdir -p $(@D)/prometheus && cd $(@D)/prometheus \
+	    && apt-get -qq download prometheus 2> /dev/null \
+	    && dpkg-deb -x prometheus_*.deb . && cp usr/bin/promtool ../ \
+	    && rm -rf ../prometheus
+
 .PHONY: ci-deps
 ci-deps: deps ## install what .ci/run needs besides
 	@$(call install_missing,$(CI_PACKAGES) $(NODE_PACKAGES))
@@ -142,7 +157,7 @@ $(FILE_LIST): FORCE
 .PHONY: FORCE
 FORCE:
 
-$(CONFIGURED): config Makefile $(FILE_LIST)
+$(CONFIGURED): config Makefile src/nginx/status.html $(FILE_LIST)
 	@test -x $(NGINX_SRC)/configure \
 	    || { echo "nginx-dev is missing: run 'make deps' or apt-get install nginx-dev"; exit 1; }
 	@mkdir -p $(NGINX_BUILD)
@@ -206,11 +221,11 @@ conformance: $(BUILD)/sf_vectors $(BUILD)/wycheproof ## run the public vectors (
 	    $(BUILD)/sf_vectors && $(BUILD)/wycheproof; fi
 
 PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
-	SF_FILTER=$(SF_FILTER) \
+	SF_FILTER=$(SF_FILTER) PROMTOOL=$(abspath $(PROMTOOL)) \
 	$(PYTHON) -m pytest -q -p no:cacheprovider
 
 .PHONY: integration
-integration: all $(NAMES) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
+integration: all $(NAMES) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)
 
 INTEROP := build/interop
@@ -226,12 +241,12 @@ interop: all $(INTEROP)/node_modules $(SF_FILTER) ## run clients that we did not
 	@$(PYTEST) tests/interop $(PYTEST_ARGS)
 
 .PHONY: test
-test: deps ## install what is needed, build, run every test that is not long
+test: test-deps ## install what is needed, build, run every test that is not long
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory conformance
 	@$(MAKE) --no-print-directory $(INTEROP)/node_modules $(NAMES) \
-	    $(SF_FILTER)
+	    $(SF_FILTER) $(PROMTOOL)
 	@$(PYTEST) tests/interop tests/integration $(PYTEST_ARGS)
 
 .PHONY: run

@@ -8,9 +8,7 @@
 
 #include <getopt.h>
 
-#ifndef WBA_VERSION
-#define WBA_VERSION "0.1.0"
-#endif
+#include "version.h"
 
 /* Exit statuses. */
 #define CLI_OK 0

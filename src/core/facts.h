@@ -36,6 +36,9 @@ typedef struct {
     wba_str_t agent_url;      /* agent.resolved, once somebody reads it so */
     wba_str_t agent_identity; /* normalised; data NULL: none */
 
+    const wba_directory_t *keyed; /* whose key it names: of the one that was
+                                     tried last; from WBA_STAGE_KEYED on */
+
     /* From WBA_STAGE_VERIFIED on. */
     const wba_directory_t *directory;
     wba_alg_t alg;

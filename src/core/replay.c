@@ -689,18 +689,30 @@ void
 wba_replay_stats(const wba_replay_t *table, const wba_clock_t *now,
                  wba_replay_stats_t *stats)
 {
-    uint64_t i, buckets = (uint64_t) table->partitions * table->buckets;
+    wba_replay_estimate(table, now, UINT64_MAX, stats);
+}
+
+void
+wba_replay_estimate(const wba_replay_t *table, const wba_clock_t *now,
+                    uint64_t max_buckets, wba_replay_stats_t *stats)
+{
+    uint64_t i, looked = 0, live = 0;
+    uint64_t buckets = (uint64_t) table->partitions * table->buckets;
+    uint64_t stride = (buckets - 1) / max_buckets + 1;
     const bucket_t *bucket = buckets_of(table, 0);
     ticks_t t = ticks(table, now);
     int64_t cold = LOAD(&table->cold);
     unsigned space;
 
+    for (i = 0; i < buckets; i += stride, looked++) {
+        bucket_scan(&bucket[i], 0, t, &space);
+        live += WAYS - (unsigned) __builtin_popcount(space);
+    }
     stats->capacity = buckets * WAYS;
     stats->rated = buckets * RATED;
-    stats->live = 0;
+    stats->live = looked == buckets
+                      ? live
+                      : (uint64_t) ((double) live * (double) buckets
+                                    / (double) looked);
     stats->cold_until = cold > 0 ? cold : 0;
-    for (i = 0; i < buckets; i++) {
-        bucket_scan(&bucket[i], 0, t, &space);
-        stats->live += WAYS - (unsigned) __builtin_popcount(space);
-    }
 }

@@ -120,8 +120,14 @@ wba_store_answer_t wba_replay_record(wba_replay_t *table,
                                      const wba_nonce_t *nonces, size_t n,
                                      int64_t skew, const wba_clock_t *now);
 
-/* Walks the whole table: for status pages, not for requests. */
+/* Walks the whole table: for tests and tools. */
 void wba_replay_stats(const wba_replay_t *table, const wba_clock_t *now,
                       wba_replay_stats_t *stats);
+
+/* As wba_replay_stats, but looks at max_buckets (at least 1) buckets of 16
+ * entries, evenly spread, if there are more: live is then what that makes of
+ * the whole, as nonces are spread by a hash; for status pages. */
+void wba_replay_estimate(const wba_replay_t *table, const wba_clock_t *now,
+                         uint64_t max_buckets, wba_replay_stats_t *stats);
 
 #endif

@@ -364,6 +364,7 @@ try_keys(wba_verify_t *v, wba_fact_t *fact, int64_t now)
         const wba_directory_t *d =
             wba_verify_directory(v, v->candidates[i].directory);
 
+        fact->keyed = d;
         reason = wba_judge_directory(fact, d, key->nbf, key->exp, v->policy,
                                      now);
         if (reason != WBA_REASON_OK) {

@@ -248,15 +248,13 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
     ngx_http_web_bot_auth_loc_conf_t *lcf)
 {
     ngx_uint_t                 again;
-    ngx_http_wba_zone_t       *zone = ctx->main->zone;
     ngx_http_core_loc_conf_t  *clcf;
 
     /* The page that answers a refusal may be refused as well: it is one. */
     again = ctx->refused && ctx->request->error_page;
 
-    if (zone && !again) {
-        zone->counters[ngx_worker % NGX_HTTP_WBA_WORKERS]
-            .reasons[ctx->verdict.reason]++;
+    if (!again) {
+        ngx_http_wba_count_verdict(ctx->main, &ctx->verdict);
     }
 
     ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,

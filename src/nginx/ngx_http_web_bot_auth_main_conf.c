@@ -117,9 +117,18 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
         return NGX_CONF_ERROR;
     }
     if (mcf->directories.nelts == 0 && !mcf->discovery) {
+        if (mcf->status_file) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"web_bot_auth_status\" has nothing to tell: write "
+                          "a \"web_bot_auth_directory NAME { ... }\" or a "
+                          "\"web_bot_auth_discovery { ... }\", in %s:%ui",
+                          mcf->status_file, mcf->status_line);
+            return NGX_CONF_ERROR;
+        }
         return NGX_CONF_OK;
     }
 
+    mcf->cycle = cf->cycle;
     mcf->shm_zone = ngx_shared_memory_add(cf, &name, mcf->zone_size,
                                           &ngx_http_web_bot_auth_module);
     if (mcf->shm_zone == NULL) {

@@ -216,6 +216,13 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       offsetof(ngx_http_web_bot_auth_loc_conf_t, body_link),
       NULL },
 
+    { ngx_string("web_bot_auth_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_web_bot_auth_status,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
       ngx_null_command
 };
 
@@ -251,6 +258,7 @@ ngx_module_t  ngx_http_web_bot_auth_module = {
 static ngx_int_t
 ngx_http_web_bot_auth_preconfiguration(ngx_conf_t *cf)
 {
+    ngx_http_wba_status_loaded();
     return ngx_http_web_bot_auth_add_variables(cf);
 }
 
@@ -319,6 +327,7 @@ ngx_http_web_bot_auth_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
     mcf->log = cycle->log;
+    ngx_http_wba_counters_init_worker(mcf);
     ngx_http_wba_wait_init(mcf);
     if (ngx_http_wba_verdicts_init_worker(cycle, mcf) != NGX_OK) {
         return NGX_ERROR;

@@ -19,6 +19,7 @@
 #include "directory.h"
 #include "fetch.h"
 #include "jwks.h"
+#include "report.h"
 #include "uri.h"
 #include "verify.h"
 #include "wba_redis.h"
@@ -26,7 +27,8 @@
 /* Words of answers and rules that have no name in the configuration. */
 #define NGX_HTTP_WBA_UNSET_ANSWER 0xffff
 
-/* Counter slots: one per worker, shared by number where there are more. */
+/* Rows of counters: at most so many, shared by number where there are more
+ * workers. */
 #define NGX_HTTP_WBA_WORKERS 64
 
 /* Configured directories: each https one takes a slot of the zone, and a
@@ -77,13 +79,50 @@ typedef struct {
     u_char error[160]; /* of the last failure; empty: none */
 } ngx_http_wba_slot_t;
 
-/* Plain counts; only the worker that owns a row writes to it. */
+/* Names that are counted by: directories and tags.  They are kept, with what
+ * was counted, as long as the zone; those for which there is no room are
+ * counted together. */
+#define NGX_HTTP_WBA_NAMES 224
+
+typedef enum {
+    NGX_HTTP_WBA_NAME_NONE = 0, /* free */
+    NGX_HTTP_WBA_NAME_DIRECTORY,
+    NGX_HTTP_WBA_NAME_TAG
+} ngx_http_wba_name_e;
+
+typedef struct {
+    ngx_atomic_t kind; /* written last */
+    size_t len;
+    u_char text[WBA_MAX_TAG];
+} ngx_http_wba_name_t;
+
+typedef struct {
+    ngx_atomic_t buckets[WBA_LATENCY_BUCKETS];
+    ngx_atomic_t sum_us;
+} ngx_http_wba_latency_t;
+
+/* One row of counts.  Each worker has one to itself, as far as there are
+ * enough; a worker that is ending shares it with the one that follows. */
 typedef struct {
     ngx_atomic_t reasons[WBA_REASON_COUNT];
-    ngx_atomic_t store[WBA_STORE_UNAVAILABLE + 1]; /* its answers */
-    ngx_atomic_t local[WBA_STORE_UNAVAILABLE + 1]; /* while Redis was not
-                                                      usable */
+    ngx_atomic_t decisions[WBA_DECISION_PASS + 1];
+    ngx_atomic_t store[WBA_STORE_ANSWERS]; /* its answers */
+    ngx_atomic_t local[WBA_STORE_ANSWERS]; /* while Redis was not usable */
+    ngx_atomic_t fetch_failures;
+    ngx_atomic_t redis_failures;
+    ngx_http_wba_latency_t fetch;
+    ngx_http_wba_latency_t redis;
+    ngx_atomic_t names[NGX_HTTP_WBA_NAMES][2]; /* failed, verified */
 } ngx_http_wba_counters_t;
+
+/* Totals by outcome at the ends of minutes gone by. */
+#define NGX_HTTP_WBA_HISTORY 180
+
+typedef struct {
+    ngx_atomic_t minute; /* since 1970; 0: nothing */
+    ngx_atomic_t time;   /* within it */
+    ngx_atomic_t outcomes[WBA_OUTCOMES];
+} ngx_http_wba_sample_t;
 
 typedef struct {
     uint32_t version;
@@ -103,7 +142,14 @@ typedef struct {
     ngx_atomic_t epoch;      /* locked; configurations committed */
     ngx_msec_t allowance;    /* locked; new agents, in 1/60000ths of one */
     ngx_msec_t allowance_at; /* locked; when it was last topped up */
-    ngx_http_wba_counters_t counters[NGX_HTTP_WBA_WORKERS];
+    time_t created;
+    size_t counters;         /* offset of the rows of counts */
+    ngx_uint_t nrows;
+    ngx_atomic_t redis[NGX_HTTP_WBA_WORKERS]; /* pids of workers, by their
+                                                 numbers, that can use Redis */
+    ngx_atomic_t minute; /* the last one in history */
+    ngx_http_wba_sample_t history[NGX_HTTP_WBA_HISTORY]; /* by minute */
+    ngx_http_wba_name_t names[NGX_HTTP_WBA_NAMES];
     ngx_http_wba_slot_t slots[1]; /* nslots and nfound of them */
 } ngx_http_wba_zone_t;
 
@@ -221,6 +267,12 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_flag_t private_addresses;
     ngx_path_t *state_path;
     ngx_http_wba_store_t store;
+    ngx_cycle_t *cycle;
+    u_char *status_file; /* of the first web_bot_auth_status, or NULL */
+    ngx_uint_t status_line;
+    uint16_t directory_names[NGX_HTTP_WBA_MAX_DIRECTORIES + 1]; /* in the zone;
+                                                  discovery's behind them */
+    uint16_t tag_names[64];
     ngx_uint_t enabled;        /* unsigned  enabled:1; some location is on */
     ngx_uint_t exposes_reason; /* unsigned  exposes_reason:1; */
     ngx_uint_t challenges;     /* unsigned  challenges:1; some location does */
@@ -233,6 +285,8 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_http_core_srv_conf_t *warned; /* the server last warned about */
 
     /* This process's. */
+    ngx_http_wba_counters_t *counters;
+    ngx_event_t history;
     wba_keyring_t *ring;
     uint64_t ring_generation;
     ngx_http_wba_fetcher_t *fetcher;
@@ -282,6 +336,7 @@ typedef struct {
     ngx_uint_t challenge;
     ngx_uint_t content_digest;
     ngx_flag_t body_link;
+    ngx_uint_t status; /* what web_bot_auth_status answers with */
     wba_policy_t policy; /* made of all the above when merged */
     wba_accept_t *accept; /* Accept-Signature of refusals; NULL: none */
 } ngx_http_web_bot_auth_loc_conf_t;
@@ -327,6 +382,7 @@ typedef struct {
     wba_nonce_t asked[WBA_MAX_SIGNATURES];
     size_t nasked;
     wba_redis_ticket_t *ticket; /* of a record under way, or NULL */
+    uint64_t asked_us;          /* when that began */
     ngx_http_web_bot_auth_loc_conf_t *challenged; /* whose Accept-Signature */
     ngx_str_t challenge;                          /* this is, or NULL */
     ngx_queue_t queue;
@@ -432,6 +488,40 @@ void ngx_http_wba_zone_unlock(ngx_http_wba_zone_t *zone);
 /* Under the lock: the set of a slot, a view into the arena; size 0: none. */
 wba_keyset_t ngx_http_wba_zone_set(ngx_http_wba_zone_t *zone,
     const ngx_http_wba_slot_t *slot);
+
+/* counters.c */
+
+/* Rows that a zone of that size has for so many workers. */
+ngx_uint_t ngx_http_wba_rows(size_t zone_size, ngx_int_t workers);
+
+/* Gives the names that mcf counts by their places; the zone is locked. */
+void ngx_http_wba_names_commit(ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* Begins this process's counting. */
+void ngx_http_wba_counters_init_worker(
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+
+#define ngx_http_wba_count(counter)  (void) ngx_atomic_fetch_add(&(counter), 1)
+
+void ngx_http_wba_count_verdict(ngx_http_web_bot_auth_main_conf_t *mcf,
+    const wba_verdict_t *verdict);
+void ngx_http_wba_count_latency(ngx_http_wba_latency_t *latency, uint64_t us);
+
+/* Microseconds of a clock that only goes forward. */
+uint64_t ngx_http_wba_now_us(void);
+
+/* All rows of the zone, added up, into what the report has of them.  names
+ * is by the zone's. */
+void ngx_http_wba_counters_sum(ngx_http_wba_zone_t *zone,
+    wba_report_t *report, uint64_t names[NGX_HTTP_WBA_NAMES][2]);
+
+/* status.c */
+char *ngx_http_web_bot_auth_status(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* A configuration is read.  The first one notes which file the module was
+ * loaded from; later ones are served by the same code, whatever lies there. */
+void ngx_http_wba_status_loaded(void);
 
 /* slots.c: what happens to one slot.  Each takes the lock. */
 

@@ -3,8 +3,9 @@
 #include "ngx_http_web_bot_auth_module.h"
 
 struct ngx_http_wba_redis_s {
-    ngx_http_wba_loop_t loop;
+    ngx_http_wba_loop_t loop; /* first: hooks are given its address */
     wba_redis_t *client;
+    ngx_http_wba_zone_t *zone;
 };
 
 static uint64_t
@@ -32,10 +33,21 @@ ngx_http_wba_redis_report(void *data, wba_redis_severity_t severity,
     ngx_log_error(level, loop->log, 0, "web_bot_auth: Redis: %s", text);
 }
 
+/* Requests that come ask; none waits for the store to come back.  For the
+ * status: a worker that has died, or that ends, says nothing of the one that
+ * has its number now. */
 static void
 ngx_http_wba_redis_changed(void *loop, bool usable)
 {
-    /* Requests that come ask; none waits for the store to come back. */
+    ngx_atomic_t          *pid;
+    ngx_http_wba_redis_t  *redis = loop;
+
+    pid = &redis->zone->redis[ngx_worker % NGX_HTTP_WBA_WORKERS];
+    if (usable) {
+        *pid = ngx_pid;
+    } else {
+        (void) ngx_atomic_cmp_set(pid, ngx_pid, 0);
+    }
 }
 
 static const wba_redis_hooks_t  ngx_http_wba_redis_hooks = {
@@ -77,6 +89,8 @@ ngx_http_wba_redis_create(ngx_cycle_t *cycle,
     redis->loop.on_fd = ngx_http_wba_redis_on_fd;
     redis->loop.on_timer = ngx_http_wba_redis_on_timer;
     redis->loop.data = redis;
+    redis->zone = mcf->zone;
+    redis->zone->redis[ngx_worker % NGX_HTTP_WBA_WORKERS] = 0;
 
     redis->client = wba_redis_new(&mcf->store.redis,
                                   &ngx_http_wba_redis_hooks, &redis->loop);
@@ -86,6 +100,7 @@ ngx_http_wba_redis_create(ngx_cycle_t *cycle,
 void
 ngx_http_wba_redis_destroy(ngx_http_wba_redis_t *redis)
 {
+    ngx_http_wba_redis_changed(&redis->loop, false);
     wba_redis_free(redis->client);
     redis->client = NULL;
 }

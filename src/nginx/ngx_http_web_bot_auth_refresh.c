@@ -169,6 +169,8 @@ ngx_http_wba_refresh_failed(ngx_http_wba_source_t *source, const char *why,
                                       ngx_current_msec + (ngx_msec_t) pause,
                                       why);
 
+    ngx_http_wba_count(source->mcf->counters->fetch_failures);
+
     /* A stranger's agent that has no directory is no incident of ours. */
     level = before || source->found ? NGX_LOG_INFO : NGX_LOG_WARN;
     ngx_log_error(level, source->mcf->log, 0,
@@ -445,6 +447,8 @@ ngx_http_wba_refresh_done(void *data, const wba_fetch_result_t *result)
     ngx_http_web_bot_auth_main_conf_t  *mcf = source->mcf;
 
     source->job = NULL;
+    ngx_http_wba_count_latency(&mcf->counters->fetch,
+                               result->elapsed_ms * 1000);
     if (ngx_http_wba_refresh_hop(source, result) == NGX_OK) {
         return;
     }

@@ -115,12 +115,6 @@ ngx_http_wba_replay_seen(void *data, const wba_nonce_t *nonce)
 
 /* ---- recording */
 
-static ngx_http_wba_counters_t *
-ngx_http_wba_counters(ngx_http_web_bot_auth_ctx_t *ctx)
-{
-    return &ctx->main->zone->counters[ngx_worker % NGX_HTTP_WBA_WORKERS];
-}
-
 /* Once a minute, by whichever worker comes first. */
 static void
 ngx_http_wba_replay_full(ngx_http_web_bot_auth_ctx_t *ctx, const char *what)
@@ -175,7 +169,7 @@ ngx_http_wba_replay_shared(ngx_http_web_bot_auth_ctx_t *ctx)
     wba_store_answer_t  answer;
 
     answer = ngx_http_wba_replay_local(ctx, ngx_http_wba_replay_skew(ctx));
-    ngx_http_wba_counters(ctx)->store[answer]++;
+    ngx_http_wba_count(ctx->main->counters->store[answer]);
     if (answer == WBA_STORE_FULL) {
         ngx_http_wba_replay_full(ctx, "enlarge web_bot_auth_zone");
     }
@@ -192,7 +186,7 @@ ngx_http_wba_replay_without(ngx_http_web_bot_auth_ctx_t *ctx)
         return WBA_STORE_UNAVAILABLE;
     }
     answer = ngx_http_wba_replay_local(ctx, ngx_http_wba_replay_skew(ctx));
-    ngx_http_wba_counters(ctx)->local[answer]++;
+    ngx_http_wba_count(ctx->main->counters->local[answer]);
 
     if (answer == WBA_STORE_FRESH) {
         wba_redis_remember(ngx_http_wba_redis_client(ctx->main->redis),
@@ -208,7 +202,7 @@ static wba_store_answer_t
 ngx_http_wba_replay_weigh(ngx_http_web_bot_auth_ctx_t *ctx,
     wba_store_answer_t answer)
 {
-    ngx_http_wba_counters(ctx)->store[answer]++;
+    ngx_http_wba_count(ctx->main->counters->store[answer]);
 
     switch (answer) {
 
@@ -227,6 +221,7 @@ ngx_http_wba_replay_weigh(ngx_http_web_bot_auth_ctx_t *ctx,
         return answer;
 
     case WBA_STORE_UNAVAILABLE:
+        ngx_http_wba_count(ctx->main->counters->redis_failures);
         return ngx_http_wba_replay_without(ctx);
 
     default:
@@ -240,6 +235,8 @@ ngx_http_wba_replay_done(void *data, wba_store_answer_t answer)
     ngx_http_web_bot_auth_ctx_t  *ctx = data;
 
     ctx->ticket = NULL;
+    ngx_http_wba_count_latency(&ctx->main->counters->redis,
+                               ngx_http_wba_now_us() - ctx->asked_us);
     (void) ngx_http_wba_replay_told(ctx,
                                     ngx_http_wba_replay_weigh(ctx, answer));
     if (ctx->parked) {
@@ -289,6 +286,7 @@ ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx)
         return ngx_http_wba_replay_shared(ctx);
     }
 
+    ctx->asked_us = ngx_http_wba_now_us();
     ctx->ticket = wba_redis_record(ngx_http_wba_redis_client(mcf->redis),
                                    ctx->asked, ctx->nasked,
                                    ngx_http_wba_replay_skew(ctx),

@@ -6,7 +6,7 @@
  */
 #include "ngx_http_web_bot_auth_module.h"
 
-#define NGX_HTTP_WBA_ZONE_VERSION  2
+#define NGX_HTTP_WBA_ZONE_VERSION  3
 
 /* Of what is left behind the slots, a quarter is for keys (two halves). */
 #define NGX_HTTP_WBA_ARENA_SHARE   8
@@ -26,10 +26,11 @@ ngx_http_wba_zone_header_size(ngx_uint_t nfound)
 size_t
 ngx_http_wba_zone_min_size(void)
 {
-    /* Header, 64 KB of keys twice, a nonce table worth having, and what the
-     * slab's own pages take. */
+    /* Header, a row of counters, 64 KB of keys twice, a nonce table worth
+     * having, and what the slab's own pages take. */
     return ngx_align(ngx_http_wba_zone_header_size(NGX_HTTP_WBA_FOUND_MIN)
-                     + 512 * 1024, ngx_pagesize);
+                     + sizeof(ngx_http_wba_counters_t) + 512 * 1024,
+                     ngx_pagesize);
 }
 
 /* How many discovered directories a zone of that size holds. */
@@ -94,8 +95,9 @@ ngx_http_wba_zone_unlock(ngx_http_wba_zone_t *zone)
 ngx_int_t
 ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    size_t                              size, rest, header;
-    ngx_uint_t                          nfound;
+    size_t                              size, rest, header, counters;
+    ngx_uint_t                          nfound, nrows;
+    ngx_core_conf_t                    *ccf;
     ngx_slab_pool_t                    *shpool;
     ngx_http_wba_zone_t                *zone;
     ngx_http_web_bot_auth_main_conf_t  *old = data, *mcf = shm_zone->data;
@@ -111,7 +113,12 @@ ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     size = shpool->pfree << ngx_pagesize_shift;
 
     nfound = ngx_http_wba_zone_found(shm_zone->shm.size);
-    header = ngx_http_wba_zone_header_size(nfound);
+    counters = ngx_http_wba_zone_header_size(nfound);
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(mcf->cycle->conf_ctx,
+                                           ngx_core_module);
+    nrows = ngx_http_wba_rows(shm_zone->shm.size, ccf->worker_processes);
+    header = ngx_align(counters + nrows * sizeof(ngx_http_wba_counters_t), 64);
 
     zone = ngx_slab_alloc(shpool, size);
     if (zone == NULL || size < header) {
@@ -125,6 +132,9 @@ ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone->layout = sizeof(ngx_http_wba_zone_t) + sizeof(ngx_http_wba_slot_t);
     zone->nslots = NGX_HTTP_WBA_SLOTS;
     zone->nfound = nfound;
+    zone->created = ngx_time();
+    zone->counters = counters;
+    zone->nrows = nrows;
     zone->arena = header;
     rest = size - zone->arena;
     zone->arena_size = rest / NGX_HTTP_WBA_ARENA_SHARE & ~(size_t) 63;
@@ -277,6 +287,7 @@ ngx_http_wba_zone_commit(ngx_cycle_t *cycle)
             dirs[i]->source.slot->epoch = mcf->zone->epoch;
         }
     }
+    ngx_http_wba_names_commit(mcf);
     (void) ngx_atomic_fetch_add(&mcf->zone->generation, 1);
     ngx_http_wba_zone_unlock(mcf->zone);
 

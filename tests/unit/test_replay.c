@@ -483,6 +483,40 @@ test_hostile_times(void **state)
     free(table);
 }
 
+/* An estimate looks at some buckets and speaks of all; of a small table it
+ * looks at all. */
+static void
+test_estimate(void **state)
+{
+    wba_replay_t *table = table_new(bytes_for(20000), true);
+    wba_replay_stats_t exact, estimate;
+    name_t name;
+    uint32_t i;
+
+    (void) state;
+    wba_replay_estimate(table, &start, 1, &estimate);
+    assert_int_equal(estimate.live, 0);
+    for (i = 0; i < 10000; i++) {
+        wba_nonce_t n = named(&name, i, start.wall, start.wall + 60);
+
+        assert_int_equal(wba_replay_record(table, &n, 1, -1, &start),
+                         WBA_STORE_FRESH);
+    }
+    wba_replay_stats(table, &start, &exact);
+    assert_int_equal(exact.live, 10000);
+    wba_replay_estimate(table, &start, UINT64_MAX, &estimate);
+    assert_int_equal(estimate.live, exact.live);
+    wba_replay_estimate(table, &start, exact.capacity / 16, &estimate);
+    assert_int_equal(estimate.live, exact.live);
+
+    wba_replay_estimate(table, &start, exact.capacity / 16 / 4, &estimate);
+    assert_int_equal(estimate.capacity, exact.capacity);
+    assert_int_equal(estimate.rated, exact.rated);
+    assert_in_range(estimate.live, 9000, 11000);
+    wba_replay_estimate(table, &start, 1, &estimate);
+    assert_in_range(estimate.live, 0, estimate.capacity);
+}
+
 int
 main(void)
 {
@@ -497,6 +531,7 @@ main(void)
         cmocka_unit_test(test_expired_is_fresh_and_not_kept),
         cmocka_unit_test(test_cold),
         cmocka_unit_test(test_clock_jumps),
+        cmocka_unit_test(test_estimate),
         cmocka_unit_test(test_no_replay_by_a_clock_behind),
         cmocka_unit_test(test_sets_are_all_or_none),
         cmocka_unit_test(test_equal_nonces_count_once),
