@@ -10,6 +10,8 @@
 #include <stdio.h>
 
 #include "explain_steps.h"
+#include "guess.h"
+#include "point.h"
 #include "text.h"
 #include "when.h"
 
@@ -165,6 +167,26 @@ put_hint(const trial_t *t)
     }
 }
 
+static void
+put_guess(const trial_t *t)
+{
+    const wba_fact_t *fact = trial_subject(t);
+    char text[GUESS_TEXT];
+
+    if (fact == NULL) {
+        return;
+    }
+    if (guess(t, fact, text)) {
+        (void) fputs("The signature would verify if ", stdout);
+        text_put(stdout, wba_str_z(text));
+        (void) puts(".");
+    } else if (t->verdict.reason == WBA_REASON_BAD_SIGNATURE) {
+        (void) puts("None of the common mistakes explains it: compare the "
+                    "base above with the signer's,\nbyte by byte, and its key "
+                    "with the directory's.");
+    }
+}
+
 void
 explain_text(const trial_t *t)
 {
@@ -199,5 +221,7 @@ explain_text(const trial_t *t)
     (void) printf("\n%.*s: %.*s\n%s\n", (int) outcome.len,
                   (const char *) outcome.data, (int) info->name.len,
                   (const char *) info->name.data, info->help);
+    point(t);
     put_hint(t);
+    put_guess(t);
 }

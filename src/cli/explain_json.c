@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cli.h"
 #include "explain.h"
+#include "guess.h"
 #include "text.h"
 
 static void
@@ -153,6 +154,15 @@ signatures(const trial_t *t)
     return list;
 }
 
+static json_t *
+would_verify_if(const trial_t *t, const wba_fact_t *fact)
+{
+    char text[GUESS_TEXT];
+
+    return fact != NULL && guess(t, fact, text) ? text_json(wba_str_z(text))
+                                                : json_null();
+}
+
 int
 explain_json(const trial_t *t)
 {
@@ -172,6 +182,8 @@ explain_json(const trial_t *t)
     }
     set(object, "authority", t->verify.facts.authority);
     set_time(object, "now", true, t->now);
+    (void) json_object_set_new(object, "would_verify_if",
+                               would_verify_if(t, fact));
     (void) json_object_set_new(object, "signatures", signatures(t));
     rc = text_put_json(object);
     json_decref(object);

@@ -167,35 +167,55 @@ wba_sf_dict_init(wba_sf_iter_t *it, wba_str_t field)
     wba_sf_skip_sp(it);
 }
 
+/* One member; where it fails, c stands where it did. */
+static wba_status_t
+dict_step(wba_sf_iter_t *c, wba_str_t *key, wba_sf_value_t *value)
+{
+    wba_status_t rc;
+
+    if (c->pos == c->end) {
+        return WBA_END;
+    }
+    if (c->count++ == WBA_MAX_SF_MEMBERS) {
+        return WBA_TOO_LARGE;
+    }
+    rc = key_parse(c, key);
+    if (rc == WBA_OK) {
+        if (wba_sf_at(c, '=')) {
+            c->pos++;
+            rc = member_parse(c, value);
+        } else {
+            value_true(value);
+            rc = params_parse(c, c->pos, value);
+        }
+    }
+    return rc == WBA_OK ? separator_parse(c) : rc;
+}
+
 wba_status_t
 wba_sf_dict_next(wba_sf_iter_t *it, wba_str_t *key, wba_sf_value_t *value)
 {
     wba_sf_iter_t c = *it;
     wba_status_t rc;
 
-    if (c.pos == c.end) {
-        return WBA_END;
-    }
-    if (c.count++ == WBA_MAX_SF_MEMBERS) {
-        return WBA_TOO_LARGE;
-    }
-    rc = key_parse(&c, key);
-    if (rc == WBA_OK) {
-        if (wba_sf_at(&c, '=')) {
-            c.pos++;
-            rc = member_parse(&c, value);
-        } else {
-            value_true(value);
-            rc = params_parse(&c, c.pos, value);
-        }
-    }
-    if (rc == WBA_OK) {
-        rc = separator_parse(&c);
-    }
+    rc = dict_step(&c, key, value);
     if (rc == WBA_OK) {
         *it = c;
     }
     return rc;
+}
+
+size_t
+wba_sf_dict_fault(wba_str_t field)
+{
+    wba_sf_iter_t c;
+    wba_sf_value_t value;
+    wba_str_t key;
+
+    wba_sf_dict_init(&c, field);
+    while (dict_step(&c, &key, &value) == WBA_OK) {
+    }
+    return (size_t) (c.pos - field.data);
 }
 
 wba_status_t

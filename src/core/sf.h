@@ -62,6 +62,10 @@ wba_status_t wba_sf_dict_next(wba_sf_iter_t *it, wba_str_t *key,
 wba_status_t wba_sf_dict_find(wba_str_t field, wba_str_t key,
                               wba_sf_value_t *value);
 
+/* For messages: the offset of the byte at which a Dictionary stops being one;
+ * field.len where it ends too early, or is sound. */
+size_t wba_sf_dict_fault(wba_str_t field);
+
 /* A List (section 4.2.1). */
 void wba_sf_list_init(wba_sf_iter_t *it, wba_str_t field);
 wba_status_t wba_sf_list_next(wba_sf_iter_t *it, wba_sf_value_t *value);

@@ -716,7 +716,8 @@ def test_alg_not_allowed(box):
 JSON_KEYS = {
     "outcome", "reason", "help", "class", "label", "tag", "keyid", "directory",
     "agent", "thumbprint", "alg", "created", "expires", "nonce", "components",
-    "signature_base", "content_digest", "body_link", "authority", "now", "signatures",
+    "signature_base", "content_digest", "body_link", "authority", "now",
+    "signatures", "would_verify_if",
 }
 
 
@@ -732,6 +733,7 @@ def test_json_keys_are_always_there(box):
         for signature in found["signatures"]:
             assert JSON_KEYS - signature.keys() == {
                 "outcome", "help", "class", "authority", "now", "signatures",
+                "would_verify_if",
             }
 
 

@@ -578,11 +578,35 @@ test_inner_checks_what_it_is_given(void **state)
     assert_int_equal(it.count, WBA_MAX_SF_ITEMS);
 }
 
+/* Where a Dictionary stops being one. */
+static void
+test_fault(void **state)
+{
+    static const struct {
+        const char *field;
+        size_t at;
+    } cases[] = {
+        { "", 0 },           { "a=1", 3 },        { "a=1, b;x=2", 10 },
+        { "A=1", 0 },        { "a=1, B=2", 5 },   { "a=1 b=2", 4 },
+        { "a=(1 2", 6 },     { "a=(1,2)", 4 },    { "a=\"x", 4 },
+        { "a=:AA-:", 5 },    { "a=1,", 4 },       { "a;B=1", 2 },
+        { "a=1;b=\"\x7f\"", 7 }, { "a==1", 2 },
+    };
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(wba_sf_dict_fault(wba_str_z(cases[i].field)),
+                         cases[i].at);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_grammar),
+        cmocka_unit_test(test_fault),
         cmocka_unit_test(test_prefixes),
         cmocka_unit_test(test_null_is_empty),
         cmocka_unit_test(test_views_of_members),
