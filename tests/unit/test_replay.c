@@ -515,6 +515,7 @@ test_estimate(void **state)
     assert_in_range(estimate.live, 9000, 11000);
     wba_replay_estimate(table, &start, 1, &estimate);
     assert_in_range(estimate.live, 0, estimate.capacity);
+    free(table);
 }
 
 int
