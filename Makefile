@@ -275,6 +275,58 @@ bench: all $(BUILD)/load $(BUILD)/nonces $(BUILD)/verdicts ## measure: ratios wi
 	@$(PYTHON) tests/bench/nonce_stores.py --build $(BUILD)
 	@$(BUILD)/verdicts
 
+# --- installing
+
+PREFIX ?= /usr/local
+MODULES_DIR ?= /usr/lib/nginx/modules
+VERSION := $(shell sed -n 's/.*WBA_VERSION "\(.*\)"/\1/p' src/core/version.h)
+
+# source, mode, where to
+INSTALLED = $(MODULE):644:$(MODULES_DIR)/ngx_http_web_bot_auth_module.so \
+	$(WBA):755:$(PREFIX)/bin/wba \
+	docs/wba.1:644:$(PREFIX)/share/man/man1/wba.1 \
+	src/packaging/completion/wba.bash:644:$(PREFIX)/share/bash-completion/completions/wba \
+	src/packaging/completion/_wba:644:$(PREFIX)/share/zsh/vendor-completions/_wba
+
+.PHONY: install
+install: all ## install the module and wba (DESTDIR, PREFIX=/usr/local, MODULES_DIR)
+	@set -e; for i in $(INSTALLED); do IFS=: read -r from mode to <<< "$$i"; \
+	    echo "  INST  $(DESTDIR)$$to"; \
+	    install -D -m $$mode "$$from" "$(DESTDIR)$$to"; done
+
+.PHONY: uninstall
+uninstall: ## remove what make install has installed, with the same variables
+	@for i in $(INSTALLED); do rm -f "$(DESTDIR)$${i##*:}"; done
+
+# The packages, built from a copy of what is in the project's care.
+DEB_PACKAGES := debhelper dpkg-dev fakeroot lintian mandoc
+DEB := build/deb
+DEB_TREE := $(DEB)/web-bot-auth-$(VERSION)
+
+.PHONY: deb
+deb: deps ## build the Debian packages into build/deb, and look at them with lintian
+	@$(call install_missing,$(DEB_PACKAGES))
+	@rm -rf $(DEB) && mkdir -p $(DEB_TREE)
+	@cp -r src config conf.example docs Makefile README.md LICENSE $(DEB_TREE)
+	@cp -r src/packaging/debian $(DEB_TREE)/debian
+	@sed -i 's/WBA_VERSION ".*"/WBA_VERSION "$(VERSION)"/' $(DEB_TREE)/src/core/version.h
+	@printf '%s\n' "web-bot-auth ($(VERSION)) unstable; urgency=medium" "" \
+	    "  * See docs/CHANGES.md." "" \
+	    " -- Web Bot Auth founders <founders@web-bot-auth.invalid>  $$(LC_ALL=C \
+	    date -R -u -r docs/CHANGES.md)" > $(DEB_TREE)/debian/changelog
+	@cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL dpkg-buildpackage -b -us -uc \
+	    > ../build.log 2>&1 || { tail -n 20 ../build.log; exit 1; }
+	@lintian --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs \
+	    $(DEB)/*.changes
+	@ls $(DEB)/*.deb
+
+# With root's rights: it installs, upgrades and purges them here.
+.PHONY: package-test
+package-test: deb ## install, use, upgrade and purge the packages on this machine (sudo)
+	@$(MAKE) --no-print-directory deb VERSION=$(VERSION).1 DEB=build/deb-next
+	@sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	    $$sudo bash tests/packaging/run.sh $(DEB) build/deb-next
+
 .PHONY: clean
 clean: ## remove everything that was built
 	rm -rf build

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Every command and option of wba is in its help, in docs/wba.md and in wba(1);
+what bash completes comes of the help."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WBA = os.environ.get("WBA", str(ROOT / "build/gcc/wba"))
+PAGE = (ROOT / "docs/wba.1").read_text()
+TEXT = (ROOT / "docs/wba.md").read_text()
+
+
+def wba(*args):
+    return subprocess.run([WBA, *args], check=True, timeout=60,
+                          stdout=subprocess.PIPE).stdout.decode()
+
+
+COMMANDS = re.findall(r"^  (?!help)([a-z]+) +[a-z]", wba("help"), re.M)
+
+
+def source_options(command):
+    """What the command's code takes."""
+    text = (ROOT / ("src/cli/cmd_%s.c" % command)).read_text()
+    return set(re.findall(r'\{ "([a-z-]+)", (?:no|required)_argument', text))
+
+
+def help_options(command):
+    return set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)",
+                          wba(command, "--help"))) - {"help"}
+
+
+def test_there_are_commands():
+    assert set(COMMANDS) >= {"keygen", "jwks", "sign", "verify", "directory",
+                             "reasons"}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_are_documented(command):
+    options = source_options(command)
+    assert options
+    assert options - {"help"} <= help_options(command)
+    section = re.search(r"^## wba %s$(.*?)(?=^## |\Z)" % command, TEXT,
+                        re.M | re.S)[1]
+    for option in options - {"help"}:
+        assert "--" + option in section, option
+        assert re.search(r"-%s\b" % option, PAGE), option
+    assert re.search(r"^\.Cm %s$|\.It Cm %s$" % (command, command), PAGE, re.M)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_page_names_no_option_that_is_none(command):
+    found = re.search(r"^Of\n\.Cm %s :\n((?:\.Fl .*\n)+)" % command, PAGE,
+                      re.M)
+    if found:
+        named = set(re.findall(r" -([a-z][a-z-]*)", found[1]))
+        assert named == source_options(command) - {"help"}
+
+
+def complete(*words):
+    script = (". %s; COMP_WORDS=(%s); COMP_CWORD=%d; _wba; "
+              "printf '%%s\\n' \"${COMPREPLY[@]}\"") % (
+        ROOT / "src/packaging/completion/wba.bash",
+        " ".join("'%s'" % w for w in (WBA,) + words), len(words))
+    return subprocess.run(["bash", "-c", script], check=True, timeout=60,
+                          stdout=subprocess.PIPE).stdout.decode().split()
+
+
+def test_bash_completes():
+    assert set(COMMANDS) <= set(complete(""))
+    assert complete("ver") == ["verify"]
+    assert complete("help", "ke") == ["keygen"]
+    for command in COMMANDS:
+        assert set(complete(command, "--")) - {"--help"} == {
+            "--" + o for o in help_options(command)}
+    assert complete("verify", "--lenient", "vi") == ["visa-sample"]
+    assert complete("sign", "--format", "") == ["headers", "raw", "curl"]
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
+def test_zsh_reads_its_completion():
+    subprocess.run(["zsh", "-n", ROOT / "src/packaging/completion/_wba"],
+                   check=True)
