@@ -12,8 +12,6 @@ static void ngx_http_wba_note_use(ngx_http_web_bot_auth_ctx_t *ctx);
 static ngx_int_t ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx);
 static ngx_int_t ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
     ngx_http_web_bot_auth_loc_conf_t *lcf);
-static void ngx_http_wba_log(ngx_http_web_bot_auth_ctx_t *ctx,
-    ngx_http_web_bot_auth_loc_conf_t *lcf);
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
@@ -169,6 +167,7 @@ ngx_http_wba_step(ngx_http_web_bot_auth_ctx_t *ctx)
     ctx->busy = 1;
     need = wba_verify_step(&ctx->verify, ngx_time());
     ctx->busy = 0;
+    ngx_http_wba_log_need(ctx, need);
     return need;
 }
 
@@ -257,15 +256,7 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
         ngx_http_wba_count_verdict(ctx->main, &ctx->verdict);
     }
 
-    ngx_log_debug2(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
-                   "web_bot_auth: reason %ui decision %ui",
-                   (ngx_uint_t) ctx->verdict.reason,
-                   (ngx_uint_t) ctx->verdict.decision);
-
-    if (ctx->verdict.signature && ctx->verdict.signature->known) {
-        ngx_log_debug0(NGX_LOG_DEBUG_HTTP, ctx->request->connection->log, 0,
-                       "web_bot_auth: a static signature met before");
-    }
+    ngx_http_wba_log_facts(ctx);
 
     switch (ctx->verdict.decision) {
 
@@ -274,7 +265,7 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
 
     case WBA_DECISION_DENY:
         if (!again) {
-            ngx_http_wba_log(ctx, lcf);
+            ngx_http_wba_log_refusal(ctx, lcf);
         }
         ctx->refused = 1;
         ngx_http_wba_challenge_note(ctx, lcf);
@@ -286,81 +277,12 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
         return ctx->verdict.status;
 
     case WBA_DECISION_DRY_RUN_DENY:
-        ngx_http_wba_log(ctx, lcf);
+        ngx_http_wba_log_refusal(ctx, lcf);
         return NGX_DECLINED;
 
     default:
         return NGX_DECLINED;
     }
-}
-
-/* Escapes a stranger's text for the log: printable ASCII without quotes and
- * backslashes stays, the rest is \xHH; at most 80 characters of it. */
-#define NGX_HTTP_WBA_LOG_TEXT  80
-
-static ngx_str_t
-ngx_http_wba_escape(u_char *buf, wba_str_t s)
-{
-    size_t     i;
-    u_char    *p = buf;
-    ngx_str_t  out;
-
-    for (i = 0; i < s.len && i < NGX_HTTP_WBA_LOG_TEXT; i++) {
-        u_char  c = s.data[i];
-
-        if (c < 0x20 || c > 0x7e || c == '"' || c == '\\') {
-            p = ngx_sprintf(p, "\\x%02xd", (int) c);
-        } else {
-            *p++ = c;
-        }
-    }
-    if (i < s.len) {
-        p = ngx_cpymem(p, "...", 3);
-    }
-    out.data = buf;
-    out.len = p - buf;
-    return out;
-}
-
-static void
-ngx_http_wba_log(ngx_http_web_bot_auth_ctx_t *ctx,
-    ngx_http_web_bot_auth_loc_conf_t *lcf)
-{
-    u_char             keyid_buf[NGX_HTTP_WBA_LOG_TEXT * 4 + 4];
-    u_char             tag_buf[NGX_HTTP_WBA_LOG_TEXT * 4 + 4];
-    u_char             authority_buf[NGX_HTTP_WBA_LOG_TEXT * 4 + 4];
-    ngx_str_t          reason, keyid, tag, authority, directory, dry;
-    ngx_log_t         *log = ctx->request->connection->log;
-    wba_facts_t       *facts = &ctx->verify.facts;
-    const wba_fact_t  *fact;
-
-    if (log->log_level < lcf->log_level) {
-        return;
-    }
-
-    fact = ctx->verdict.signature ? ctx->verdict.signature
-                                  : ctx->verdict.failed;
-    reason = ngx_http_wba_ngx_str(wba_reason_info(ctx->verdict.reason)->name);
-    keyid = ngx_http_wba_escape(keyid_buf, fact ? fact->input.keyid
-                                                : facts->claimed_keyid);
-    tag = ngx_http_wba_escape(tag_buf, fact ? fact->input.tag
-                                            : facts->claimed_tag);
-    authority = ngx_http_wba_escape(authority_buf, facts->authority);
-
-    ngx_str_set(&directory, "-");
-    if (ctx->verdict.signature) {
-        directory = ngx_http_wba_ngx_str(ctx->verdict.signature->directory
-                                         ->name);
-    }
-    ngx_str_null(&dry);
-    if (ctx->verdict.decision == WBA_DECISION_DRY_RUN_DENY) {
-        ngx_str_set(&dry, ", dry run");
-    }
-
-    ngx_log_error(lcf->log_level, log, 0,
-                  "web_bot_auth: request refused%V, reason=%V tag=\"%V\" "
-                  "keyid=\"%V\" directory=%V authority=\"%V\"",
-                  &dry, &reason, &tag, &keyid, &directory, &authority);
 }
 
 /* web_bot_auth_expose_reason */

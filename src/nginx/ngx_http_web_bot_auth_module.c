@@ -328,6 +328,7 @@ ngx_http_web_bot_auth_init_process(ngx_cycle_t *cycle)
     }
     mcf->log = cycle->log;
     ngx_http_wba_counters_init_worker(mcf);
+    ngx_http_wba_log_init_worker(mcf);
     ngx_http_wba_wait_init(mcf);
     if (ngx_http_wba_verdicts_init_worker(cycle, mcf) != NGX_OK) {
         return NGX_ERROR;

@@ -287,6 +287,10 @@ struct ngx_http_web_bot_auth_main_conf_s {
     /* This process's. */
     ngx_http_wba_counters_t *counters;
     ngx_event_t history;
+    ngx_msec_t log_allowance; /* of refusals' lines, in thousandths */
+    ngx_msec_t log_at;        /* when that was last topped up */
+    ngx_uint_t unlogged;
+    ngx_event_t log_timer;
     wba_keyring_t *ring;
     uint64_t ring_generation;
     ngx_http_wba_fetcher_t *fetcher;
@@ -708,6 +712,13 @@ ngx_http_web_bot_auth_ctx_t *ngx_http_wba_ctx(ngx_http_request_t *r,
     ngx_uint_t create);
 void ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx);
 ngx_int_t ngx_http_wba_header_filter_init(ngx_conf_t *cf);
+
+/* log.c */
+void ngx_http_wba_log_init_worker(ngx_http_web_bot_auth_main_conf_t *mcf);
+void ngx_http_wba_log_refusal(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_web_bot_auth_loc_conf_t *lcf);
+void ngx_http_wba_log_need(ngx_http_web_bot_auth_ctx_t *ctx, wba_need_t need);
+void ngx_http_wba_log_facts(ngx_http_web_bot_auth_ctx_t *ctx);
 
 /* challenge.c: web_bot_auth_challenge */
 char *ngx_http_web_bot_auth_challenge(ngx_conf_t *cf, ngx_command_t *cmd,
