@@ -26,6 +26,7 @@ typedef struct {
 extern const cli_command_t cmd_keygen;
 extern const cli_command_t cmd_jwks;
 extern const cli_command_t cmd_sign;
+extern const cli_command_t cmd_curl; /* in cmd_sign.c */
 extern const cli_command_t cmd_verify;
 extern const cli_command_t cmd_directory;
 extern const cli_command_t cmd_reasons;

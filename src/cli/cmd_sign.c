@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* wba sign: signs a request and prints it, its fields, or curl's arguments. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "file.h"
@@ -21,7 +24,13 @@
 #define NONCE_BYTES 64
 #define NONCE_TEXT 89
 
-typedef enum { FORMAT_HEADERS, FORMAT_RAW, FORMAT_CURL } format_t;
+typedef enum {
+    FORMAT_HEADERS,
+    FORMAT_RAW,
+    FORMAT_CURL, /* curl's arguments */
+    FORMAT_LINE, /* a shell's line that runs curl */
+    FORMAT_EXEC  /* run curl */
+} format_t;
 
 typedef struct {
     signing_t signing;
@@ -35,6 +44,8 @@ typedef struct {
     int64_t lifetime;
     int64_t now;
     format_t format;
+    char **more; /* what is curl's own */
+    int nmore;
     char nonce[NONCE_TEXT];
 } sign_t;
 
@@ -56,7 +67,8 @@ enum {
     KEYID,
     ALG,
     BODY,
-    FORMAT
+    FORMAT,
+    CURL
 };
 
 static const struct option known[] = {
@@ -78,6 +90,7 @@ static const struct option known[] = {
     { "alg", required_argument, NULL, ALG },
     { "body", required_argument, NULL, BODY },
     { "format", required_argument, NULL, FORMAT },
+    { "curl", no_argument, NULL, CURL },
     { NULL, 0, NULL, 0 },
 };
 
@@ -191,7 +204,13 @@ take(sign_t *o, int c)
     case LIFETIME:
         return parse_lifetime(o);
     case FORMAT:
-        return parse_format(o);
+    case CURL:
+        if (o->format == FORMAT_EXEC) {
+            return cli_fail("wba curl runs curl; to print something, use "
+                            "wba sign");
+        }
+        o->format = FORMAT_LINE;
+        return c == CURL ? CLI_OK : parse_format(o);
     default:
         return CLI_TROUBLE;
     }
@@ -207,7 +226,15 @@ options(int argc, char **argv, sign_t *o)
             return CLI_TROUBLE;
         }
     }
-    if (optind < argc) {
+    if (o->format == FORMAT_EXEC && optind < argc
+        && o->signing.url == NULL)
+    {
+        o->signing.url = argv[optind++];
+    }
+    if (o->format == FORMAT_EXEC) {
+        o->more = argv + optind;
+        o->nmore = argc - optind;
+    } else if (optind < argc) {
         return cli_fail("what is '%s' for? The URL goes behind --url",
                         argv[optind]);
     }
@@ -216,17 +243,19 @@ options(int argc, char **argv, sign_t *o)
                         "makes one)");
     }
     if (o->signing.url == NULL) {
-        return cli_fail("sign what? Give --url URL");
+        return cli_fail(o->format == FORMAT_EXEC
+                            ? "ask for what? Give a URL"
+                            : "sign what? Give --url URL");
     }
     if (o->has_expires && o->has_lifetime) {
         return cli_fail("--expires and --lifetime both say when the signature "
                         "ends; give one");
     }
-    if (o->format == FORMAT_CURL && o->body != NULL
+    if (o->format >= FORMAT_CURL && o->body != NULL
         && strcmp(o->body, "-") == 0)
     {
-        return cli_fail("--format curl lets curl read the body again, so it "
-                        "must be a file: --body FILE");
+        return cli_fail("curl reads the body again, so it must be a file: "
+                        "--body FILE");
     }
     return CLI_OK;
 }
@@ -321,78 +350,174 @@ print_raw(const signing_t *s, const signing_result_t *r)
     }
 }
 
+/* curl's command line, a word for each.  Memory of malloc; the process ends
+ * soon. */
+#define MAX_WORDS (2 * SIGNING_MAX_HEADERS + 64)
+
+typedef struct {
+    char *word[MAX_WORDS + 1]; /* NULL behind the last */
+    size_t count;
+    bool failed;
+} words_t;
+
 static void
-print_curl_word(const char *option, const char *word)
+add_word(words_t *w, wba_str_t a, wba_str_t b, wba_str_t c)
 {
-    (void) printf(" %s'", option);
-    text_put_quoted(stdout, wba_str_z(word));
-    (void) fputc('\'', stdout);
+    char *word = malloc(a.len + b.len + c.len + 1), *p = word;
+
+    if (word == NULL || w->count == MAX_WORDS) {
+        free(word);
+        w->failed = true;
+        return;
+    }
+    memcpy(p, a.data, a.len);
+    p += a.len;
+    if (b.len) {
+        memcpy(p, b.data, b.len);
+        p += b.len;
+    }
+    if (c.len) {
+        memcpy(p, c.data, c.len);
+        p += c.len;
+    }
+    *p = '\0';
+    w->word[w->count++] = word;
 }
 
 static void
-print_curl_field(const char *name, wba_str_t value)
+add_text(words_t *w, const char *text)
 {
-    (void) printf(" -H '%s: ", name);
-    text_put_quoted(stdout, value);
-    (void) fputc('\'', stdout);
+    add_word(w, wba_str_z(text), WBA_STR_NONE, WBA_STR_NONE);
 }
 
 /* curl sends a field without value only if it ends in ';'. */
 static void
-print_curl_header(const char *header)
+add_header(words_t *w, const char *header)
 {
     const char *colon = strchr(header, ':');
 
+    add_text(w, "-H");
     if (colon[1 + strspn(colon + 1, " \t")] != '\0') {
-        print_curl_word("-H ", header);
+        add_text(w, header);
     } else {
-        (void) printf(" -H '%.*s;'", (int) (colon - header), header);
+        add_word(w, wba_str(header, (size_t) (colon - header)), WBA_STR(";"),
+                 WBA_STR_NONE);
     }
 }
 
 static void
-print_curl_method(const signing_t *s)
+add_field(words_t *w, const char *name, wba_str_t value)
+{
+    if (value.data != NULL) {
+        add_text(w, "-H");
+        add_word(w, wba_str_z(name), WBA_STR(": "), value);
+    }
+}
+
+static void
+add_method(words_t *w, const signing_t *s)
 {
     if (strcmp(s->method, "HEAD") == 0) {
-        (void) fputs(" --head", stdout);
+        add_text(w, "--head");
     } else if (strcmp(s->method, s->has_body ? "POST" : "GET") != 0) {
-        print_curl_word("-X ", s->method);
+        add_text(w, "-X");
+        add_text(w, s->method);
     }
 }
 
-static void
-print_curl(const sign_t *o, const signing_result_t *r)
+/* more: words of the user's for curl, before the URL. */
+static bool
+curl_words(const sign_t *o, const signing_result_t *r, words_t *w)
 {
     const signing_t *s = &o->signing;
     size_t i;
+    int k;
 
+    memset(w, 0, sizeof(*w));
+    add_text(w, "curl");
     /* curl must send the target as it was signed. */
-    (void) fputs("--path-as-is --globoff", stdout);
-    print_curl_method(s);
+    add_text(w, "--path-as-is");
+    add_text(w, "--globoff");
+    add_method(w, s);
     for (i = 0; i < s->nheaders; i++) {
-        print_curl_header(s->headers[i]);
+        add_header(w, s->headers[i]);
     }
-    each_field(r, print_curl_field);
+    add_field(w, "Signature-Agent", r->agent);
+    add_field(w, "Content-Digest", r->digest);
+    add_field(w, "Signature-Input", r->input);
+    add_field(w, "Signature", r->signature);
     if (o->body != NULL) {
-        print_curl_word("--data-binary @", o->body);
+        add_text(w, "--data-binary");
+        add_word(w, WBA_STR("@"), wba_str_z(o->body), WBA_STR_NONE);
     }
-    print_curl_word("", s->url);
+    for (k = 0; k < o->nmore; k++) {
+        add_text(w, o->more[k]);
+    }
+    add_text(w, s->url);
+    return !w->failed;
+}
+
+static bool
+is_safe(const char *word)
+{
+    return *word != '\0'
+           && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
+                                "UVWXYZ0123456789-_./@")] == '\0';
+}
+
+/* For a shell, and for xargs. */
+static void
+print_words(const words_t *w, size_t first)
+{
+    size_t i;
+
+    for (i = first; i < w->count; i++) {
+        (void) fputs(i > first ? " " : "", stdout);
+        if (is_safe(w->word[i])) {
+            (void) fputs(w->word[i], stdout);
+        } else {
+            (void) fputc('\'', stdout);
+            text_put_quoted(stdout, wba_str_z(w->word[i]));
+            (void) fputc('\'', stdout);
+        }
+    }
     (void) fputc('\n', stdout);
 }
 
-static void
+static int
+curl(const sign_t *o, const signing_result_t *r)
+{
+    words_t w;
+    size_t i;
+    int rc = CLI_OK;
+
+    if (!curl_words(o, r, &w)) {
+        rc = cli_fail("out of memory, or too many words for curl");
+    } else if (o->format == FORMAT_EXEC) {
+        (void) fflush(stdout);
+        (void) execvp(w.word[0], w.word);
+        rc = cli_fail("curl cannot be run: %s", strerror(errno));
+    } else {
+        print_words(&w, o->format == FORMAT_CURL ? 1 : 0);
+    }
+    for (i = 0; i < w.count; i++) {
+        free(w.word[i]);
+    }
+    return rc;
+}
+
+static int
 print(const sign_t *o, const signing_result_t *r)
 {
     switch (o->format) {
     case FORMAT_HEADERS:
         each_field(r, print_field);
-        break;
+        return CLI_OK;
     case FORMAT_RAW:
         print_raw(&o->signing, r);
-        break;
-    case FORMAT_CURL:
-        print_curl(o, r);
-        break;
+        return CLI_OK;
+    default:
+        return curl(o, r);
     }
 }
 
@@ -415,19 +540,20 @@ sign(sign_t *o, const keyfile_signer_t *key)
         rc = signing_make(&o->signing, &mem, &result);
     }
     if (rc == CLI_OK) {
-        print(o, &result);
+        rc = print(o, &result);
     }
     free(block);
     return rc;
 }
 
 static int
-run(int argc, char **argv)
+run_as(int argc, char **argv, format_t format)
 {
     sign_t o = {
         .signing = { .label = "sig1" },
         .lifetime = DEFAULT_LIFETIME,
         .now = (int64_t) time(NULL),
+        .format = format,
     };
     keyfile_signer_t key;
     int rc;
@@ -446,6 +572,35 @@ run(int argc, char **argv)
     file_free(o.signing.body);
     return rc;
 }
+
+static int
+run(int argc, char **argv)
+{
+    return run_as(argc, argv, FORMAT_HEADERS);
+}
+
+static int
+run_curl(int argc, char **argv)
+{
+    return run_as(argc, argv, FORMAT_EXEC);
+}
+
+const cli_command_t cmd_curl = {
+    "curl",
+    "sign a request and send it with curl",
+    "Usage: wba curl --key FILE [OPTION]... URL [-- CURL'S OPTION...]\n"
+    "\n"
+    "Signs a request as wba sign does, whose options it takes (but --format and\n"
+    "--curl), and runs curl to send it. What stands behind -- is curl's own.\n"
+    "\n"
+    "    wba curl --key agent.key https://shop.example/\n"
+    "    wba curl --key agent.key --tag agent-payer-auth --body order.json \\\n"
+    "        https://shop.example/pay -- --verbose --insecure\n"
+    "\n"
+    "Do not let curl follow redirects (--location): the signature is for this URL\n"
+    "alone. Exit status: 2 where there was nothing to run, else curl's.\n",
+    run_curl,
+};
 
 const cli_command_t cmd_sign = {
     "sign",
@@ -482,6 +637,8 @@ const cli_command_t cmd_sign = {
     "  --format FORMAT       headers: the fields that signing adds (default)\n"
     "                        raw: the whole request, for wba verify or a pipe\n"
     "                        curl: its arguments; wba sign ... | xargs curl\n"
+    "  --curl                print a command line for a shell that runs curl\n"
+    "                        (to run it at once: wba curl)\n"
     "\n"
     "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
     "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",

@@ -9,7 +9,7 @@
 #include "crypto.h"
 
 static const cli_command_t *const commands[] = {
-    &cmd_keygen, &cmd_jwks,      &cmd_sign,
+    &cmd_keygen, &cmd_jwks,      &cmd_sign,    &cmd_curl,
     &cmd_verify, &cmd_directory, &cmd_reasons,
 };
 

@@ -38,6 +38,7 @@ _wba()
             agent-pay-auth web-bot-auth" -- "$cur"))
         return ;;
     esac
+    [ "$command" = curl ] && command=sign    # whose options it takes
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$("$wba" "$command" --help 2> /dev/null \
             | grep -oE -- '--[a-z][a-z-]*' | sort -u)" -- "$cur"))
