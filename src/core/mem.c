@@ -70,8 +70,8 @@ wba_buf_fixed(wba_buf_t *buf, void *block, size_t size)
     buf->max = size;
 }
 
-static bool
-buf_reserve(wba_buf_t *buf, size_t more)
+bool
+wba_buf_reserve(wba_buf_t *buf, size_t more)
 {
     size_t cap;
     uint8_t *data;
@@ -104,22 +104,4 @@ buf_reserve(wba_buf_t *buf, size_t more)
     buf->data = data;
     buf->cap = cap;
     return true;
-}
-
-void
-wba_buf_add(wba_buf_t *buf, const void *data, size_t len)
-{
-    if (len == 0 || !buf_reserve(buf, len)) {
-        return;
-    }
-    memcpy(buf->data + buf->len, data, len);
-    buf->len += len;
-}
-
-void
-wba_buf_byte(wba_buf_t *buf, uint8_t byte)
-{
-    if (buf_reserve(buf, 1)) {
-        buf->data[buf->len++] = byte;
-    }
 }

@@ -58,8 +58,27 @@ void wba_buf_init(wba_buf_t *buf, const wba_mem_t *mem, size_t max);
 /* A buffer over a block of the caller's that never grows. */
 void wba_buf_fixed(wba_buf_t *buf, void *block, size_t size);
 
-void wba_buf_add(wba_buf_t *buf, const void *data, size_t len);
-void wba_buf_byte(wba_buf_t *buf, uint8_t byte);
+/* Makes room for more bytes; false when there can be none, or status holds an
+ * error already. */
+bool wba_buf_reserve(wba_buf_t *buf, size_t more);
+
+static inline void
+wba_buf_add(wba_buf_t *buf, const void *data, size_t len)
+{
+    if (len != 0
+        && ((buf->status == WBA_OK && len <= buf->cap - buf->len)
+            || wba_buf_reserve(buf, len)))
+    {
+        memcpy(buf->data + buf->len, data, len);
+        buf->len += len;
+    }
+}
+
+static inline void
+wba_buf_byte(wba_buf_t *buf, uint8_t byte)
+{
+    wba_buf_add(buf, &byte, 1);
+}
 
 static inline void
 wba_buf_str(wba_buf_t *buf, wba_str_t s)

@@ -67,13 +67,37 @@ param_parse(wba_sf_iter_t *c, wba_str_t *key, wba_sf_value_t *value)
     return WBA_OK;
 }
 
+/* A bit for a key, so that one word tells of most keys that they have not
+ * occurred before; it keeps RFC 9421's apart.  Where it cannot tell, the value
+ * is only written more slowly. */
+static uint64_t
+key_bit(wba_str_t key)
+{
+    size_t sum = key.data[0] + 2 * (key.data[key.len - 1] + key.len);
+
+    return (uint64_t) 1 << (sum & 63);
+}
+
+/* Whether a parameter stands as it would be written: nothing behind its ';',
+ * and no value that says true. */
+static bool
+param_canonical(const uint8_t *semicolon, wba_str_t key,
+                const wba_sf_value_t *value)
+{
+    return key.data == semicolon + 1
+           && (value->raw.len == 0
+               || (value->canonical
+                   && !(value->type == WBA_SF_BOOLEAN && value->boolean)));
+}
+
 /* Section 4.2.3.2.  Completes a value that began at start: its params and
  * raw. */
 static wba_status_t
 params_parse(wba_sf_iter_t *c, const uint8_t *start, wba_sf_value_t *value)
 {
-    const uint8_t *first = c->pos;
+    const uint8_t *first = c->pos, *semicolon;
     wba_sf_value_t param;
+    uint64_t seen = 0, bit;
     wba_str_t key;
     wba_status_t rc;
     unsigned count;
@@ -82,10 +106,16 @@ params_parse(wba_sf_iter_t *c, const uint8_t *start, wba_sf_value_t *value)
         if (count == WBA_MAX_SF_PARAMS) {
             return WBA_TOO_LARGE;
         }
+        semicolon = c->pos;
         rc = param_parse(c, &key, &param);
         if (rc != WBA_OK) {
             return rc;
         }
+        bit = key_bit(key);
+        if ((seen & bit) != 0 || !param_canonical(semicolon, key, &param)) {
+            value->canonical = false;
+        }
+        seen |= bit;
     }
     value->params = wba_sf_since(c, first);
     value->raw = wba_sf_since(c, start);
@@ -107,16 +137,20 @@ item_parse(wba_sf_iter_t *c, wba_sf_value_t *value)
 static wba_status_t
 inner_list_parse(wba_sf_iter_t *c, wba_sf_value_t *value)
 {
-    const uint8_t *start = c->pos++;
+    const uint8_t *start = c->pos++, *space;
+    bool canonical = true;
     wba_sf_value_t item;
     wba_status_t rc;
     unsigned count;
 
     for (count = 0;; count++) {
+        space = c->pos;
         wba_sf_skip_sp(c);
         if (wba_sf_at(c, ')')) {
+            canonical = canonical && c->pos == space;
             break;
         }
+        canonical = canonical && c->pos - space == (count != 0);
         if (count == WBA_MAX_SF_ITEMS) {
             return WBA_TOO_LARGE;
         }
@@ -127,9 +161,11 @@ inner_list_parse(wba_sf_iter_t *c, wba_sf_value_t *value)
         if (!wba_sf_at(c, ' ') && !wba_sf_at(c, ')')) {
             return WBA_INVALID;
         }
+        canonical = canonical && item.canonical;
     }
     memset(value, 0, sizeof(*value));
     value->type = WBA_SF_INNER_LIST;
+    value->canonical = canonical;
     value->text = wba_sf_since(c, start + 1);
     c->pos++;
     return params_parse(c, start, value);

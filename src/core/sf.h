@@ -35,6 +35,8 @@ typedef struct {
     wba_sf_type_t type;
     bool boolean;     /* BOOLEAN */
     bool escaped;     /* STRING: text holds backslash escapes */
+    bool canonical;   /* raw is what wba_sf_write_value would write; false
+                         where the parser did not look closely */
     int64_t integer;  /* INTEGER, DATE; DECIMAL: in thousandths */
     wba_str_t text;   /* STRING, DISPLAY: between the quotes, as received;
                          TOKEN; BYTES: the base64 between the colons;

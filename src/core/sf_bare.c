@@ -56,26 +56,28 @@ number_parse(wba_sf_iter_t *c, wba_sf_value_t *value)
 {
     bool negative = wba_sf_at(c, '-');
     int64_t n = 0, unit;
-    unsigned digits = 0;
+    wba_str_t text;
+    size_t digits, i;
 
     if (negative) {
         c->pos++;
     }
-    for (; c->pos != c->end && wba_sf_is(*c->pos, WBA_SF_DIGIT); c->pos++) {
-        if (++digits > 15) {
-            return WBA_INVALID;
-        }
-        n = n * 10 + (*c->pos - '0');
-    }
-    if (digits == 0) {
+    text = wba_sf_run(c, WBA_SF_DIGIT);
+    digits = text.len;
+    if (digits == 0 || digits > 15) {
         return WBA_INVALID;
     }
+    for (i = 0; i < digits; i++) {
+        n = n * 10 + (text.data[i] - '0');
+    }
     value->type = WBA_SF_INTEGER;
+    value->canonical = text.data[0] != '0' || (digits == 1 && !negative);
     if (wba_sf_at(c, '.')) {
         if (digits > 12) {
             return WBA_INVALID;
         }
         value->type = WBA_SF_DECIMAL;
+        value->canonical = false;
         n *= 1000;
         unit = 100;
         c->pos++;
@@ -101,6 +103,7 @@ string_parse(wba_sf_iter_t *c, wba_sf_value_t *value)
     const uint8_t *start = ++c->pos;
 
     value->type = WBA_SF_STRING;
+    value->canonical = true; /* one way only to escape */
     for (;;) {
         wba_sf_run(c, WBA_SF_STRING_CHAR);
         if (c->pos == c->end) {
@@ -151,6 +154,7 @@ boolean_parse(wba_sf_iter_t *c, wba_sf_value_t *value)
         return WBA_INVALID;
     }
     value->type = WBA_SF_BOOLEAN;
+    value->canonical = true;
     value->boolean = c->pos[1] == '1';
     c->pos += 2;
     return WBA_OK;
@@ -262,6 +266,7 @@ wba_sf_bare_parse(wba_sf_iter_t *c, wba_sf_value_t *value)
     default:
         if (wba_sf_is(*c->pos, WBA_SF_TOKEN_START)) {
             value->type = WBA_SF_TOKEN;
+            value->canonical = true;
             value->text = wba_sf_run(c, WBA_SF_TOKEN_CHAR);
             rc = WBA_OK;
         } else {
@@ -298,37 +303,52 @@ wba_sf_string(const wba_sf_value_t *value, const wba_mem_t *mem,
     return WBA_OK;
 }
 
-static unsigned
-base64_value(uint8_t c)
-{
-    if (c >= 'a') {
-        return c - 'a' + 26U;
-    }
-    if (c >= 'A') {
-        return c - 'A' + 0U;
-    }
-    if (c >= '0') {
-        return c - '0' + 52U;
-    }
-    return c == '+' ? 62 : 63;
-}
+/* The values of base64's characters (RFC 4648 section 4); the grammar has let
+ * in no others. */
+/* clang-format off */
+static const uint8_t base64_values[256] = {
+    ['A'] = 0,  ['B'] = 1,  ['C'] = 2,  ['D'] = 3,  ['E'] = 4,  ['F'] = 5,
+    ['G'] = 6,  ['H'] = 7,  ['I'] = 8,  ['J'] = 9,  ['K'] = 10, ['L'] = 11,
+    ['M'] = 12, ['N'] = 13, ['O'] = 14, ['P'] = 15, ['Q'] = 16, ['R'] = 17,
+    ['S'] = 18, ['T'] = 19, ['U'] = 20, ['V'] = 21, ['W'] = 22, ['X'] = 23,
+    ['Y'] = 24, ['Z'] = 25,
+    ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
+    ['g'] = 32, ['h'] = 33, ['i'] = 34, ['j'] = 35, ['k'] = 36, ['l'] = 37,
+    ['m'] = 38, ['n'] = 39, ['o'] = 40, ['p'] = 41, ['q'] = 42, ['r'] = 43,
+    ['s'] = 44, ['t'] = 45, ['u'] = 46, ['v'] = 47, ['w'] = 48, ['x'] = 49,
+    ['y'] = 50, ['z'] = 51,
+    ['0'] = 52, ['1'] = 53, ['2'] = 54, ['3'] = 55, ['4'] = 56, ['5'] = 57,
+    ['6'] = 58, ['7'] = 59, ['8'] = 60, ['9'] = 61, ['+'] = 62, ['/'] = 63,
+};
+/* clang-format on */
 
 wba_status_t
 wba_sf_bytes(const wba_sf_value_t *value, uint8_t *out, size_t size,
              size_t *len)
 {
-    size_t i, n = 0, chars = wba_sf_span(value->text, WBA_SF_BASE64);
-    uint32_t bits = 0;
+    const uint8_t *in = value->text.data, *v = base64_values;
+    size_t chars = value->text.len;
+    uint32_t bits;
 
-    if (chars / 4 * 3 + chars % 4 * 3 / 4 > size) {
+    while (chars != 0 && in[chars - 1] == '=') {
+        chars--;
+    }
+    *len = chars / 4 * 3 + chars % 4 * 3 / 4;
+    if (*len > size) {
         return WBA_TOO_LARGE;
     }
-    for (i = 0; i < chars; i++) {
-        bits = bits << 6 | base64_value(value->text.data[i]);
-        if (i % 4 != 0) {
-            out[n++] = (uint8_t) (bits >> (6 - i % 4 * 2));
-        }
+    for (; chars >= 4; chars -= 4, in += 4) {
+        bits = (uint32_t) v[in[0]] << 18 | (uint32_t) v[in[1]] << 12
+               | (uint32_t) v[in[2]] << 6 | v[in[3]];
+        *out++ = (uint8_t) (bits >> 16);
+        *out++ = (uint8_t) (bits >> 8);
+        *out++ = (uint8_t) bits;
     }
-    *len = n;
+    if (chars >= 2) {
+        *out++ = (uint8_t) (v[in[0]] << 2 | v[in[1]] >> 4);
+    }
+    if (chars == 3) {
+        *out = (uint8_t) (v[in[1]] << 4 | v[in[2]] >> 2);
+    }
     return WBA_OK;
 }

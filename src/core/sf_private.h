@@ -87,12 +87,13 @@ wba_sf_since(const wba_sf_iter_t *c, const uint8_t *start)
 static inline wba_str_t
 wba_sf_run(wba_sf_iter_t *c, unsigned classes)
 {
-    const uint8_t *start = c->pos;
+    const uint8_t *start = c->pos, *p = start, *end = c->end;
 
-    while (c->pos != c->end && wba_sf_is(*c->pos, classes)) {
-        c->pos++;
+    while (p != end && wba_sf_is(*p, classes)) {
+        p++;
     }
-    return wba_sf_since(c, start);
+    c->pos = p;
+    return wba_str(start, (size_t) (p - start));
 }
 
 /* A bare item (section 4.2.3.1).  Resets value; its raw is the item. */

@@ -387,6 +387,10 @@ wba_sf_write_inner_list(wba_buf_t *buf, const wba_sf_value_t *list)
 void
 wba_sf_write_value(wba_buf_t *buf, const wba_sf_value_t *value)
 {
+    if (value->canonical) {
+        wba_buf_str(buf, value->raw);
+        return;
+    }
     if (value->type == WBA_SF_INNER_LIST) {
         wba_sf_write_inner_list(buf, value);
         return;

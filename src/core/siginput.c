@@ -60,7 +60,8 @@ wba_siginput_tag(const wba_sf_value_t *member, const wba_mem_t *mem)
     return tag;
 }
 
-/* Parameters with names of their own count towards the limit, but no more. */
+/* Parameters with names of their own count towards the limit, but no more.
+ * All are read even where they are too many: one may be the tag. */
 static wba_status_t
 read_params(wba_str_t text, params_t *params)
 {
@@ -73,9 +74,6 @@ read_params(wba_str_t text, params_t *params)
     memset(params->present, 0, sizeof(params->present));
     wba_sf_params_init(&it, text);
     while ((status = wba_sf_params_next(&it, &key, &value)) == WBA_OK) {
-        if (it.count > WBA_MAX_SIGNATURE_PARAMS) {
-            return WBA_TOO_LARGE;
-        }
         for (i = 0; i < PARAM_COUNT; i++) {
             if (wba_str_eq(param_names[i], key)) {
                 params->present[i] = true;
@@ -84,7 +82,10 @@ read_params(wba_str_t text, params_t *params)
             }
         }
     }
-    return status == WBA_END ? WBA_OK : status;
+    if (status != WBA_END) {
+        return status;
+    }
+    return it.count > WBA_MAX_SIGNATURE_PARAMS ? WBA_TOO_LARGE : WBA_OK;
 }
 
 static wba_reason_t
@@ -137,7 +138,11 @@ read_all(const params_t *params, const wba_mem_t *mem, wba_siginput_t *out)
     {
         return why;
     }
-    return read_string(params, PARAM_TAG, WBA_MAX_TAG, mem, &out->tag);
+    if (params->present[PARAM_TAG] && out->tag.data == NULL) {
+        return WBA_REASON_SIGNATURE_INPUT_UNREADABLE; /* it is no String */
+    }
+    return out->tag.len > WBA_MAX_TAG ? WBA_REASON_FIELD_TOO_LARGE
+                                      : WBA_REASON_OK;
 }
 
 wba_status_t
@@ -152,13 +157,17 @@ wba_siginput_parse(wba_str_t label, const wba_sf_value_t *member,
     out->label = label;
     out->list = *member;
     out->sent = member->raw;
+    status = read_params(member->params, &params);
+    *why = read_string(&params, PARAM_TAG, SIZE_MAX, mem, &out->tag);
+    if (*why == WBA_REASON_OUT_OF_MEMORY) {
+        return refuse(why, *why);
+    }
     if (member->type != WBA_SF_INNER_LIST) {
         return refuse(why, WBA_REASON_SIGNATURE_INPUT_UNREADABLE);
     }
     if (label.len > WBA_MAX_LABEL) {
         return refuse(why, WBA_REASON_FIELD_TOO_LARGE);
     }
-    status = read_params(member->params, &params);
     if (status != WBA_OK) {
         return refuse(why, status == WBA_TOO_LARGE
                                ? WBA_REASON_FIELD_TOO_LARGE

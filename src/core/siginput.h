@@ -35,7 +35,8 @@ wba_str_t wba_siginput_tag(const wba_sf_value_t *member, const wba_mem_t *mem);
  * (SIGNATURE_INPUT_UNREADABLE: no Inner List, a parameter of the wrong type;
  * FIELD_TOO_LARGE: a String beyond its limit, too many parameters);
  * WBA_NO_MEMORY.  A parameter that occurs twice counts with its last value.
- * Does not parse the components.  out->sent is member->raw, out->lenient 0: a
+ * out->label and out->tag are what wba_siginput_tag finds even where the rest
+ * is refused.  Does not parse the components.  out->sent is member->raw, out->lenient 0: a
  * caller who has read a member that was sent otherwise says so.
  */
 wba_status_t wba_siginput_parse(wba_str_t label, const wba_sf_value_t *member,

@@ -432,6 +432,16 @@ is_verified(const wba_verify_t *v, const wba_fact_t *fact, int64_t now)
                   == WBA_REASON_OK;
 }
 
+/* Nobody makes us read a body or store a nonce but one who may pass. */
+static bool
+may_pass(const wba_verify_t *v, int64_t now)
+{
+    wba_verdict_t verdict;
+
+    wba_judge(&v->facts, v->policy, now, &verdict);
+    return verdict.reason == WBA_REASON_OK;
+}
+
 static bool
 prepare_digest(wba_verify_t *v)
 {
@@ -459,9 +469,9 @@ prepare_digest(wba_verify_t *v)
 
 /* Whether a verified signature covers a digest nobody has compared yet. */
 static bool
-needs_digest(wba_verify_t *v, int64_t now)
+needs_digest(const wba_verify_t *v, int64_t now)
 {
-    wba_facts_t *facts = &v->facts;
+    const wba_facts_t *facts = &v->facts;
     size_t i;
 
     if (v->policy->digest == WBA_DIGEST_OFF
@@ -470,10 +480,12 @@ needs_digest(wba_verify_t *v, int64_t now)
         return false;
     }
     for (i = 0; i < facts->count; i++) {
-        if (is_verified(v, facts->signatures[i], now)
-            && wba_judge_covers_digest(facts->signatures[i]))
+        const wba_fact_t *fact = facts->signatures[i];
+
+        if (fact->stage == WBA_STAGE_VERIFIED && wba_judge_covers_digest(fact)
+            && is_verified(v, fact, now))
         {
-            return v->digest != NULL || prepare_digest(v);
+            return true;
         }
     }
     return false;
@@ -514,10 +526,9 @@ prepare_link(wba_verify_t *v)
 
 /* Whether nobody has looked yet what the body's objects name. */
 static bool
-needs_link(wba_verify_t *v)
+needs_link(const wba_verify_t *v)
 {
-    return v->policy->body_link && v->facts.link.state == WBA_LINK_UNCHECKED
-           && (v->link != NULL || prepare_link(v));
+    return v->policy->body_link && v->facts.link.state == WBA_LINK_UNCHECKED;
 }
 
 void
@@ -603,6 +614,9 @@ needs_record(wba_verify_t *v, int64_t now)
         {
             want_record(v, fact);
         }
+    }
+    if (v->nnonces > 0 && !may_pass(v, now)) {
+        v->nnonces = 0;
     }
     return v->nnonces > 0;
 }
@@ -695,23 +709,19 @@ weigh(wba_facts_t *facts)
     }
 }
 
-/* Nobody makes us read a body or store a nonce but one who may pass. */
-static bool
-may_pass(const wba_verify_t *v, int64_t now)
-{
-    wba_verdict_t verdict;
-
-    wba_judge(&v->facts, v->policy, now, &verdict);
-    return verdict.reason == WBA_REASON_OK;
-}
-
-/* All that it is wanted for is asked at once: it may come only once. */
+/* All that it is wanted for is asked at once: it may come only once.  Whether
+ * the request may pass is asked last, as it takes longest.  What prepares the
+ * digest may find that the request cannot. */
 static bool
 needs_body(wba_verify_t *v, int64_t now)
 {
-    bool digest = may_pass(v, now) && needs_digest(v, now);
-    bool link = may_pass(v, now) && needs_link(v);
+    bool digest = needs_digest(v, now), link = needs_link(v);
 
+    if ((!digest && !link) || !may_pass(v, now)) {
+        return false;
+    }
+    digest = digest && (v->digest != NULL || prepare_digest(v));
+    link = link && may_pass(v, now) && (v->link != NULL || prepare_link(v));
     return v->facts.reason == WBA_REASON_OK && (digest || link);
 }
 
@@ -738,6 +748,5 @@ wba_verify_step(wba_verify_t *v, int64_t now)
     if (needs_body(v, now)) {
         return WBA_NEED_BODY;
     }
-    return may_pass(v, now) && needs_record(v, now) ? WBA_NEED_RECORD
-                                                    : WBA_DONE;
+    return needs_record(v, now) ? WBA_NEED_RECORD : WBA_DONE;
 }

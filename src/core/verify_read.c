@@ -137,7 +137,11 @@ read_member(wba_verify_t *v, wba_str_t label, const wba_sf_value_t *member,
     const wba_tag_t *tag;
     wba_str_t text;
 
-    text = wba_siginput_tag(member, v->mem);
+    status = read_input(v, label, member, sent, &input, &why);
+    if (status == WBA_NO_MEMORY) {
+        return WBA_REASON_OUT_OF_MEMORY;
+    }
+    text = input.tag;
     tag = served_tag(v->env, text);
     if (text.data != NULL && tag == NULL) {
         if (facts->claimed_tag.data == NULL) {
@@ -145,14 +149,7 @@ read_member(wba_verify_t *v, wba_str_t label, const wba_sf_value_t *member,
         }
         return WBA_REASON_OK;
     }
-
-    status = read_input(v, label, member, sent, &input, &why);
-    if (status == WBA_NO_MEMORY) {
-        return WBA_REASON_OUT_OF_MEMORY;
-    }
     if (status == WBA_OK) {
-        /* No text above may also be for want of memory. */
-        tag = served_tag(v->env, input.tag);
         return tag == NULL ? WBA_REASON_OK
                            : add_fact(v, &input, tag, WBA_REASON_OK);
     }

@@ -131,6 +131,7 @@ static void
 at_once(void **state)
 {
     static uint8_t block[65536], bytes[5000];
+    volatile size_t huge = SIZE_MAX - 10;
     wba_arena_t a;
     wba_mem_t mem;
     wba_buf_t buf;
@@ -143,7 +144,7 @@ at_once(void **state)
     wba_buf_str(&buf, wba_str(bytes, 1000));
     assert_int_equal(buf.status, WBA_OK);
     assert_int_equal(buf.len, 6000);
-    wba_buf_add(&buf, bytes, SIZE_MAX - 10);
+    wba_buf_add(&buf, bytes, huge);
     assert_int_equal(buf.status, WBA_TOO_LARGE);
 }
 

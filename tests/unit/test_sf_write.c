@@ -176,6 +176,59 @@ test_write_values(void **state)
     assert_int_equal(buf.status, WBA_INVALID);
 }
 
+/* Members of a Dictionary, and whether the parser must see that they stand as
+ * they would be written.  (Of Decimals it says so of none.) */
+static const struct {
+    const char *field;
+    bool canonical;
+} forms[] = {
+    { "a=(\"@authority\" \"@path\");created=1700000000;expires=1700000480"
+      ";keyid=\"k\";alg=\"ed25519\";nonce=\"bm9uY2U=\";tag=\"t\"", true },
+    { "a=(\"x\";key=\"a\\\"b\\\\\" \"y\";bs \"z\";sf;name=\"n\");req;tr", true },
+    { "a=()", true }, { "a=();b=-5;c=0;d=tok;e=?0", true },
+    { "a=\"https://bot.example\"", true }, { "a=1;b;c=2", true },
+    { "a=?1", true }, { "a=?0;b", true }, { "a=@1700000000", true },
+    { "a=( )", false }, { "a=( 1)", false }, { "a=(1 )", false },
+    { "a=(1  2)", false }, { "a=(01)", false }, { "a=(1);b=01", false },
+    { "a=(1);b=-0", false }, { "a=-0", false }, { "a=007", false },
+    { "a=-07", false }, { "a=@00", false }, { "a=@-0", false },
+    { "a=1.50", false }, { "a=(1.00)", false }, { "a=1; b", false },
+    { "a=(1; b)", false }, { "a=(1);  b", false }, { "a=1;b=?1", false },
+    { "a=(1;b=?1)", false }, { "a=();b=?1", false }, { "a=1;b=1;b=2", false },
+    { "a=();c=1;c=1", false }, { "a=(1;d;d)", false }, { "a=:YQ:", false },
+    { "a=:YR==:", false }, { "a=(:YQ:)", false }, { "a=();x=:YQ:", false },
+    { "a=%\"%41\"", false }, { "a=();x=%\"%41\"", false }, { "a", false },
+    { "a;b", false },
+};
+
+static void
+test_canonical_is_as_written(void **state)
+{
+    wba_sf_value_t value;
+    wba_buf_t buf;
+    wba_str_t raw;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < COUNT(forms); i++) {
+        assert_int_equal(wba_sf_dict_find(wba_str_z(forms[i].field),
+                                          WBA_STR("a"), &value),
+                         WBA_OK);
+        if (value.canonical != forms[i].canonical) {
+            fail_msg("%s: canonical is %d", forms[i].field, value.canonical);
+        }
+        raw = value.raw;
+        value.canonical = false; /* written from its parts */
+        wba_buf_fixed(&buf, room, sizeof(room));
+        wba_sf_write_value(&buf, &value);
+        assert_int_equal(buf.status, WBA_OK);
+        if (wba_str_eq(wba_buf_view(&buf), raw) != forms[i].canonical) {
+            fail_msg("%s is written %.*s", forms[i].field, (int) buf.len,
+                     (const char *) buf.data);
+        }
+    }
+}
+
 /* Whatever the buffer is too short for, it says so. */
 static void
 test_short_buffers(void **state)
@@ -228,6 +281,7 @@ main(void)
         cmocka_unit_test(test_write_text),
         cmocka_unit_test(test_write_values),
         cmocka_unit_test(test_write_refuses_what_was_not_parsed),
+        cmocka_unit_test(test_canonical_is_as_written),
         cmocka_unit_test(test_short_buffers),
     };
 
