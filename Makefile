@@ -24,8 +24,8 @@ export NGINX_BINARY VECTORS
 
 # What a fresh Debian 12 lacks.
 PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-dev \
-	libjansson-dev libhiredis-dev libcmocka-dev redis-server openssl curl ca-certificates python3 python3-pytest \
-	python3-cryptography python3-h2
+	libjansson-dev libhiredis-dev libcmocka-dev redis-server openssl curl ca-certificates python3 \
+	python3-pytest python3-pytest-xdist python3-cryptography python3-h2
 # For tests alone: the browser that looks at the status page.
 TEST_PACKAGES := chromium
 # For the client that we did not write.
@@ -220,9 +220,12 @@ conformance: $(BUILD)/sf_vectors $(BUILD)/wycheproof ## run the public vectors (
 	    || { echo "no vectors in $(VECTORS): set VECTORS=FOLDER or VECTORS=skip"; exit 1; }; \
 	    $(BUILD)/sf_vectors && $(BUILD)/wycheproof; fi
 
+# One process for each core, a file of tests at a time: nginx and its servers
+# live as long as a file's tests.
+PYTEST_JOBS ?= $(shell nproc)
 PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 	SF_FILTER=$(SF_FILTER) PROMTOOL=$(abspath $(PROMTOOL)) \
-	$(PYTHON) -m pytest -q -p no:cacheprovider
+	$(PYTHON) -m pytest -q -p no:cacheprovider -n $(PYTEST_JOBS) --dist loadfile
 
 .PHONY: integration
 integration: all $(NAMES) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)

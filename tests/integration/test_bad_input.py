@@ -115,7 +115,7 @@ WRONG_TYPES = [
 ]
 
 
-@pytest.mark.parametrize("changes", WRONG_TYPES, ids=str)
+@pytest.mark.parametrize("changes", WRONG_TYPES)
 def test_parameters_of_the_wrong_type(nginx, changes):
     expect(send(nginx, "sig1=" + LIST + params(**changes)),
            "signature-input-unreadable")

@@ -110,7 +110,7 @@ def one(name):
 @pytest.mark.parametrize("body", [
     cart, one("agenticConsumer"), one("agenticPaymentContainer"), b"{}", b"",
     b"[1]", lambda n: cart(n, padding="x" * 100000),
-], ids=str)
+])
 @pytest.mark.parametrize("target", ["/pay", "/stream/", "/no-digest/",
                                     "/payers/", "/try/"])
 def test_linked(nginx, upstream, target, body):
@@ -168,7 +168,7 @@ def test_not_linked(nginx, upstream, reason, body):
     ("text/plain", lambda n: b"x" * 500000, "ok"),
     ("application/x-www-form-urlencoded", lambda n: b"a=%7B%7D", "ok"),
     ("application/json", lambda n: b"[" + cart("other") + b"]", "ok"),
-], ids=str)
+])
 def test_which_bodies_are_looked_at(nginx, media_type, body, reason):
     expect(fetch(nginx.port(), pay(body, media_type=media_type)), reason)
 

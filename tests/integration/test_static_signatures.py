@@ -159,7 +159,7 @@ def test_two_directories_under_one_kid(nginx):
     ({"lifetime": 90 * DAY + 1}, "lifetime-too-long"),
     ({"created": int(time.time()) - 89 * DAY - 60}, "expired"),
     ({"signature": flip_bit}, "bad-signature"),
-    ({"key": Key()}, "key-unknown")], ids=str)
+    ({"key": Key()}, "key-unknown")])
 def test_its_bounds(nginx, over, reason):
     request, before = handed_out(**over), met(nginx)
     for _ in range(2):

@@ -28,6 +28,15 @@ def pytest_addoption(parser):
         pass    # the neighbouring folder of tests did so already
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Long values hold keys and times, functions an address, which differ
+    from process to process: where tests are shared out among several, such
+    values go by the argument's name."""
+    if callable(val) or isinstance(val, (str, bytes)) and len(val) > 40:
+        return argname
+    return None
+
+
 @pytest.fixture(scope="session")
 def binaries(request):
     """(nginx, module), the module's path absolute."""

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Free TCP ports below the range that the kernel gives to clients."""
+"""Free TCP ports below the range that the kernel gives to clients.  Where
+pytest runs in several processes, each has a part of them to itself."""
 
+import os
 import random
 import socket
+
+FIRST, LAST = 20000, 32000
+PARTS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+PART = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+SIZE = (LAST - FIRST) // PARTS
 
 given = set()
 
 
 def free():
     while True:
-        port = random.randrange(20000, 32000)
+        port = FIRST + PART * SIZE + random.randrange(SIZE)
         if port in given:
             continue
         with socket.socket() as s:
