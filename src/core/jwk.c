@@ -39,10 +39,19 @@ fail(wba_status_t status, const char **why, const char *text)
     return status;
 }
 
-/* Unpadded, canonical base64url (libsodium refuses stray bits at the end). */
+/* Unpadded, canonical base64url.  libsodium refuses stray bits at the end, but
+ * takes octets beyond ASCII for characters: one key would have many
+ * thumbprints. */
 static bool
 decode(wba_str_t text, uint8_t *out, size_t max, size_t *len)
 {
+    size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        if (text.data[i] > 0x7e) {
+            return false;
+        }
+    }
     return text.data != NULL
            && sodium_base642bin(out, max, (const char *) text.data, text.len,
                                 NULL, len, NULL,

@@ -227,6 +227,11 @@ encodings(void **state)
           false },
         { X("JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bu"), WBA_INVALID, "x is",
           false },
+        /* two octets that libsodium takes for two characters '_' */
+        { X("JrQLj5\xc3\xa9" "89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"),
+          WBA_INVALID, "x is", false },
+        { XY("\xc2\x80" "VYZVLCrPZHGHjP17CTW0_-D9Lfw0EkjqF7xB4FivA", P256_Y),
+          WBA_INVALID, "x is", false },
         { XY(P256_X, ""), WBA_INVALID, "y is", false },
         { XY("", P256_Y), WBA_INVALID, "x is", false },
         { XY(P256_X, ZEROS31), WBA_INVALID, "y is", false },
