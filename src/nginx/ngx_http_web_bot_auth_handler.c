@@ -15,6 +15,15 @@ static ngx_int_t ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
+/* Whether the request has become the page that answers an error.  With
+ * recursive_error_pages nginx does not note that in error_page, nor, for
+ * "error_page CODE = ...", in err_status. */
+static ngx_uint_t
+ngx_http_wba_is_page(ngx_http_request_t *r, ngx_http_web_bot_auth_ctx_t *ctx)
+{
+    return r->error_page || r->err_status || ctx->final;
+}
+
 ngx_int_t
 ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
 {
@@ -34,7 +43,7 @@ ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
     if (lcf->mode == WBA_MODE_OFF) {
         /* What an outer location judged is not this one's verdict, unless
          * this is the page that answers the refusal. */
-        if (ctx && !r->error_page) {
+        if (ctx && !ngx_http_wba_is_page(r, ctx)) {
             ctx->judged = 0;
         }
         return NGX_DECLINED;
@@ -93,7 +102,7 @@ ngx_http_wba_ctx(ngx_http_request_t *r, ngx_uint_t create)
         if (cln->handler == ngx_http_wba_cleanup) {
             ctx = cln->data;
             ctx->begun = NULL;
-            if (!r->error_page) {
+            if (!ngx_http_wba_is_page(r, ctx)) {
                 ctx->judged = 0;
             }
             ngx_http_set_ctx(r, ctx, ngx_http_web_bot_auth_module);
@@ -258,7 +267,7 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
     ngx_http_core_loc_conf_t  *clcf;
 
     /* The page that answers a refusal may be refused as well: it is one. */
-    again = ctx->refused && ctx->request->error_page;
+    again = ctx->refused && ngx_http_wba_is_page(ctx->request, ctx);
 
     if (!again) {
         ngx_http_wba_count_verdict(ctx->main, &ctx->verdict);
@@ -282,10 +291,13 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
         if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
             return NGX_HTTP_FORBIDDEN;
         }
+        ctx->final = 1;
         return ctx->verdict.status;
 
     case WBA_DECISION_DRY_RUN_DENY:
-        ngx_http_wba_log_refusal(ctx, lcf);
+        if (!again) {
+            ngx_http_wba_log_refusal(ctx, lcf);
+        }
         return NGX_DECLINED;
 
     default:
