@@ -27,7 +27,7 @@ SERVER_WORDS = {"location"}
 
 # lines of http {} that an nginx of a test needs; types are the example's own
 TEMPORARY = "".join(line + "\n" for line in HTTP.splitlines()
-                    if "temp_path" in line)
+                    if re.search("temp_path|access_log", line))
 
 WHOLE = """
 %%GLOBALS%%
