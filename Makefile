@@ -284,15 +284,20 @@ PREFIX ?= /usr/local
 MODULES_DIR ?= /usr/lib/nginx/modules
 VERSION := $(shell sed -n 's/.*WBA_VERSION "\(.*\)"/\1/p' src/core/version.h)
 
+# Configuration to include, and where to.
+SNIPPETS := web-bot-auth-trusted-agents web-bot-auth-browse-and-pay
+SNIPPETS_DIR = $(PREFIX)/share/web-bot-auth
+
 # source, mode, where to
 INSTALLED = $(MODULE):644:$(MODULES_DIR)/ngx_http_web_bot_auth_module.so \
 	$(WBA):755:$(PREFIX)/bin/wba \
 	docs/wba.1:644:$(PREFIX)/share/man/man1/wba.1 \
 	src/packaging/completion/wba.bash:644:$(PREFIX)/share/bash-completion/completions/wba \
-	src/packaging/completion/_wba:644:$(PREFIX)/share/zsh/vendor-completions/_wba
+	src/packaging/completion/_wba:644:$(PREFIX)/share/zsh/vendor-completions/_wba \
+	$(foreach s,$(SNIPPETS),src/packaging/snippets/$(s).conf:644:$(SNIPPETS_DIR)/$(s).conf)
 
 .PHONY: install
-install: all ## install the module and wba (DESTDIR, PREFIX=/usr/local, MODULES_DIR)
+install: all ## install the module, wba, files to include (DESTDIR, PREFIX=/usr/local, MODULES_DIR)
 	@set -e; for i in $(INSTALLED); do IFS=: read -r from mode to <<< "$$i"; \
 	    echo "  INST  $(DESTDIR)$$to"; \
 	    install -D -m $$mode "$$from" "$(DESTDIR)$$to"; done

@@ -15,6 +15,15 @@ static ngx_int_t ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
+/* Whether the request has become the page that answers an error.  With
+ * recursive_error_pages nginx does not note that in error_page, nor, for
+ * "error_page CODE = ...", in err_status. */
+static ngx_uint_t
+ngx_http_wba_is_page(ngx_http_request_t *r, ngx_http_web_bot_auth_ctx_t *ctx)
+{
+    return r->error_page || r->err_status || ctx->final;
+}
+
 ngx_int_t
 ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
 {
@@ -34,7 +43,7 @@ ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
     if (lcf->mode == WBA_MODE_OFF) {
         /* What an outer location judged is not this one's verdict, unless
          * this is the page that answers the refusal. */
-        if (ctx && !r->error_page) {
+        if (ctx && !ngx_http_wba_is_page(r, ctx)) {
             ctx->judged = 0;
         }
         return NGX_DECLINED;
@@ -93,7 +102,7 @@ ngx_http_wba_ctx(ngx_http_request_t *r, ngx_uint_t create)
         if (cln->handler == ngx_http_wba_cleanup) {
             ctx = cln->data;
             ctx->begun = NULL;
-            if (!r->error_page) {
+            if (!ngx_http_wba_is_page(r, ctx)) {
                 ctx->judged = 0;
             }
             ngx_http_set_ctx(r, ctx, ngx_http_web_bot_auth_module);
@@ -218,10 +227,13 @@ ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx)
     }
 }
 
-/* As far as it can go without waiting, reading the body or recording. */
+/* As far as it can go without waiting, reading the body or recording.  What a
+ * signature would wait for is left to the next pass, so that it hides nothing
+ * of the others: by one of them the request may be over its limit. */
 void
 ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx)
 {
+    ngx_uint_t                         left = 0;
     ngx_http_web_bot_auth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(ctx->request,
@@ -234,10 +246,15 @@ ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx)
 
     while (ngx_http_wba_step(ctx) == WBA_NEED_KEY) {
         if (ngx_http_wba_keys_answer(ctx, 1) != NGX_OK) {
-            break;
+            wba_verify_keys(&ctx->verify, WBA_REASON_DIRECTORY_UNAVAILABLE);
+            left = 1;
         }
     }
     wba_judge(&ctx->verify.facts, &lcf->policy, ngx_time(), &ctx->verdict);
+
+    if (left) {
+        ctx->begun = NULL;
+    }
 }
 
 /* NGX_OK would grant under "satisfy any": it is for verified and allowed
@@ -250,7 +267,7 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
     ngx_http_core_loc_conf_t  *clcf;
 
     /* The page that answers a refusal may be refused as well: it is one. */
-    again = ctx->refused && ctx->request->error_page;
+    again = ctx->refused && ngx_http_wba_is_page(ctx->request, ctx);
 
     if (!again) {
         ngx_http_wba_count_verdict(ctx->main, &ctx->verdict);
@@ -274,10 +291,13 @@ ngx_http_wba_answer(ngx_http_web_bot_auth_ctx_t *ctx,
         if (clcf->satisfy == NGX_HTTP_SATISFY_ANY) {
             return NGX_HTTP_FORBIDDEN;
         }
+        ctx->final = 1;
         return ctx->verdict.status;
 
     case WBA_DECISION_DRY_RUN_DENY:
-        ngx_http_wba_log_refusal(ctx, lcf);
+        if (!again) {
+            ngx_http_wba_log_refusal(ctx, lcf);
+        }
         return NGX_DECLINED;
 
     default:

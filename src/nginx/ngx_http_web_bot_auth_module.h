@@ -373,6 +373,7 @@ typedef struct {
     unsigned busy:1;    /* asking for settings that may be variables */
     unsigned judged:1;  /* verdict is this pass's */
     unsigned refused:1; /* a refusal was counted and logged */
+    unsigned final:1;   /* and no other module could let the request in */
     unsigned parked:1;
     unsigned woken:1;   /* a completion, or the deadline, wants it to go on */
     unsigned overdue:1; /* the deadline has passed */

@@ -71,8 +71,9 @@ def test_every_directive_and_variable_exists(adapted, nginx):
     lines = adapted.splitlines()
     optional = [i for i, line in enumerate(lines) if re.match(
         r"\s*# (web_bot_auth_\w+|refresh|timeout|max_size|max_keys|tags|"
-        r"components|algorithms|nonce|max_lifetime)\b[^{]*;$", line)]
+        r"components|algorithms|nonce|max_lifetime|log_format)\b[^{]*;$", line)]
     assert len(optional) > 15
+    assert any("log_format" in lines[i] for i in optional)
     (nginx.dir / "redis.password").write_text("secret\n")
     nginx.expect(r"test_keys")
     for i in optional:

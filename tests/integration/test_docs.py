@@ -38,7 +38,8 @@ def test_directives(name):
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_variables(name):
-    assert "$" + name in (ROOT / "docs/variables.md").read_text()
+    for page in "docs/variables.md", "conf.example":
+        assert re.search(r"\$%s\b" % name, (ROOT / page).read_text()), page
 
 
 def test_reasons():

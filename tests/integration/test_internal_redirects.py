@@ -2,6 +2,8 @@
 """A request that nginx moves to another location is judged anew by that one's
 settings, on the facts that were gathered; its nonce is recorded once."""
 
+import json
+
 import pytest
 
 from harness.agents import BROWSER, PAYER
@@ -63,6 +65,28 @@ http {
             %%OK%%
         }
         location = /sorry.txt { web_bot_auth on; %%OK%% }
+        location /recursive/ {
+            recursive_error_pages on;
+            web_bot_auth on;
+            error_page 403 429 /open/sorry;
+            error_page 404 = /payers/;
+            location /recursive/on/ {
+                error_page 403 429 /dry-run;
+                %%OK%%
+            }
+            location /recursive/named/ {
+                error_page 403 429 @open;
+                %%OK%%
+            }
+            location /recursive/absent/ { try_files /absent =404; }
+            %%OK%%
+        }
+        location /dry-run {
+            web_bot_auth on;
+            web_bot_auth_dry_run on;
+            %%OK%%
+        }
+        location = /status { web_bot_auth_status json; }
         location /conditional/ {
             web_bot_auth on;
             if ($arg_strange) { add_header X-Strange 1 always; %%ECHO%% }
@@ -159,6 +183,37 @@ def test_error_page_of_a_refusal(nginx):
     expect(ask(nginx, request), "ok")
     response = ask(nginx, request)
     assert (response.status, response.body) == (429, b"ok")
+
+
+def judged(nginx):
+    return json.loads(ask(nginx, Request(target="/status")).body)[
+        "requests"]["total"]
+
+
+@pytest.mark.parametrize("where, page", [("", b"ok"), ("named/", b"ok"),
+                                         ("on/", b"ok")])
+def test_error_page_of_a_refusal_with_recursive_error_pages(nginx, where,
+                                                            page):
+    """The page still tells of the request that was refused, which is counted
+    once."""
+    target = "/recursive/" + where
+    before = judged(nginx)
+    response = ask(nginx, Request(target=target))
+    assert (response.status, response.body) == (403, page)
+    assert response.header("X-Reason") == "no-signature"
+    request = PAYER.request(target)
+    expect(ask(nginx, request), "ok")
+    response = ask(nginx, request)
+    assert (response.status, response.body) == (429, page)
+    assert response.header("X-Reason") == "nonce-replayed"
+    assert judged(nginx) == before + 3
+
+
+def test_recursive_error_pages_of_others(nginx):
+    """An error that is no refusal leads to another location, as ever."""
+    expect(ask(nginx, PAYER.request("/recursive/absent/")), "ok")
+    expect(ask(nginx, BROWSER.request("/recursive/absent/")),
+           "denied-by-rule")
 
 
 @pytest.mark.parametrize("query", ["", "?strange=1"])

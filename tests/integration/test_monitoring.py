@@ -85,6 +85,21 @@ def test_every_member_is_documented(told):
         assert "`%s`" % answer in text
 
 
+def test_every_count_is_documented(told):
+    """What requests and answers are counted by, name by name; reasons have a
+    page of their own."""
+    counted = {value for label, value in
+               re.findall(r'(\w+)="([^"]*)"', told[1])
+               if label not in ("le", "reason", "tag", "directory", "version",
+                                "nginx", "libsodium", "libcurl")}
+    requests, nonces = told[0]["requests"], told[0]["nonces"]
+    for names in (requests["outcomes"], requests["decisions"],
+                  nonces["answers"], nonces["local_answers"]):
+        counted |= set(names)
+    assert counted >= {"verified", "dry-run-deny", "seen", "failed"}
+    assert {c for c in counted if "`%s`" % c not in STATUS} == set()
+
+
 def used(text):
     """In expressions; words for people may name directives."""
     text = re.sub(r"^ *(description|summary|- name): .*", "", text, flags=re.M)

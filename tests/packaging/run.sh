@@ -75,6 +75,33 @@ bash -c '. /usr/share/bash-completion/completions/wba
     || fail "completion"
 ok "bash completes commands, options and values"
 
+# --- the files to include
+
+snippets="web-bot-auth-trusted-agents.conf web-bot-auth-browse-and-pay.conf"
+for file in $snippets; do
+    cmp -s src/packaging/snippets/$file /etc/nginx/snippets/$file \
+        || fail "/etc/nginx/snippets/$file"
+done
+cat > $site << END
+web_bot_auth_directory visa { url file:$work/keys.json; profile tap; }
+web_bot_auth_directory mastercard {
+    url file:$work/keys.json;
+    profile agent-pay;
+    agent https://agentpay-key-directory.mastercard.com/;
+}
+include snippets/web-bot-auth-trusted-agents.conf;
+upstream shop { server 127.0.0.1:9; }
+server {
+    listen 127.0.0.1:$port;
+    server_name shop.example;
+    web_bot_auth_scheme https;
+    if (\$trusted_agent) { return 204; }
+    include snippets/web-bot-auth-browse-and-pay.conf;
+}
+END
+nginx -t -q || fail "nginx -t with the files to include"
+ok "the files to include are there, and nginx takes them"
+
 # --- used
 
 cat > $site << END
@@ -135,7 +162,9 @@ for _ in $(seq 100); do [ -s /run/nginx.pid ] || break; sleep 0.1; done
 dpkg --purge $module web-bot-auth-tools > "$work/log" 2>&1 || { cat "$work/log"; fail "purge"; }
 [ ! -e $link ] && [ ! -L $link ] && [ ! -L $link.removed ] || fail "$link stays"
 for file in /usr/lib/nginx/modules/ngx_http_web_bot_auth_module.so /usr/bin/wba \
-    /usr/share/nginx/modules-available/mod-http-web-bot-auth.conf; do
+    /usr/share/nginx/modules-available/mod-http-web-bot-auth.conf \
+    /etc/nginx/snippets/web-bot-auth-trusted-agents.conf \
+    /etc/nginx/snippets/web-bot-auth-browse-and-pay.conf; do
     [ ! -e $file ] || fail "$file stays"
 done
 nginx -t -q || fail "nginx -t after the purge"
