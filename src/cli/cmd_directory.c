@@ -19,6 +19,7 @@ typedef struct {
 enum {
     JSON = CLI_OPTION_OWN,
     PROFILE,
+    ALGORITHM,
     NOW,
     CA,
     TIMEOUT,
@@ -36,6 +37,7 @@ enum {
 static const struct option known[] = {
     { "json", no_argument, NULL, JSON },
     { "profile", required_argument, NULL, PROFILE },
+    { "algorithm", required_argument, NULL, ALGORITHM },
     { "now", required_argument, NULL, NOW },
     { "ca", required_argument, NULL, CA },
     { "timeout", required_argument, NULL, TIMEOUT },
@@ -132,6 +134,8 @@ take(command_t *o, int c)
     case PROFILE:
         ask->profile = profiles_find(optarg);
         return ask->profile != NULL ? CLI_OK : CLI_TROUBLE;
+    case ALGORITHM:
+        return profiles_algorithm(optarg, &ask->algorithms);
     case NOW:
         return take_now(ask);
     case CA:
@@ -266,6 +270,9 @@ const cli_command_t cmd_directory = {
     "\n"
     "  --json               print one object\n"
     "  --profile NAME       tap, agent-pay or web-bot-auth (default)\n"
+    "  --algorithm NAME     keys for this are taken, instead of the profile's:\n"
+    "                       ed25519, ecdsa-p256-sha256, rsa-pss-sha512 or\n"
+    "                       rsa-pss-sha256; may be repeated\n"
     "  --now TIME           judge as of then\n"
     "  --test-keys          take the test keys of RFC 9421\n"
     "\n"

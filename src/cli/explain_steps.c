@@ -291,6 +291,21 @@ step_key(const walk_t *w)
     end(w, STEP_KEY);
 }
 
+static void
+put_algorithms(unsigned mask)
+{
+    const char *between = " ";
+    unsigned alg;
+
+    for (alg = 1; alg <= WBA_ALG_ALL; alg <<= 1) {
+        if (mask & alg) {
+            (void) printf("%s%s", between, wba_alg_name((wba_alg_t) alg));
+            between = " or ";
+        }
+    }
+    (void) fputc('\n', stdout);
+}
+
 /* What the directory asks, and how the signature falls short. */
 static void
 put_shortfall(const walk_t *w, const wba_directory_t *d)
@@ -341,10 +356,12 @@ put_shortfall(const walk_t *w, const wba_directory_t *d)
         } else {
             (void) fputs("missing", stdout);
         }
-        (void) printf(", the key is for %s\n",
-                      key->type == WBA_KEY_ED25519 ? "ed25519"
-                      : key->type == WBA_KEY_P256  ? "ecdsa-p256-sha256"
-                                                   : "RSA-PSS");
+        (void) fputs(", the key is for", stdout);
+        put_algorithms(key->algs);
+        if (w->reason == WBA_REASON_ALG_NOT_ALLOWED) {
+            (void) fputs(INDENT "this directory takes", stdout);
+            put_algorithms(d->profile.algorithms);
+        }
         break;
     default:
         break;

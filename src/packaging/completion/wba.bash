@@ -33,6 +33,10 @@ _wba()
     --agent-form)
         COMPREPLY=($(compgen -W "dictionary string" -- "$cur"))
         return ;;
+    --alg|--algorithm)
+        COMPREPLY=($(compgen -W "ed25519 ecdsa-p256-sha256 rsa-pss-sha512
+            rsa-pss-sha256" -- "$cur"))
+        return ;;
     --tag)
         COMPREPLY=($(compgen -W "agent-browser-auth agent-payer-auth
             agent-pay-auth web-bot-auth" -- "$cur"))
