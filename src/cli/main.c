@@ -2,6 +2,7 @@
 /* wba: makes keys and directories, signs requests, and says why one was
  * refused.  Chooses the subcommand. */
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,7 +40,9 @@ usage(FILE *out)
                        commands[i]->summary);
     }
     (void) fputs("  help      how to use wba, or one of its commands\n\n"
-                 "'wba help COMMAND' lists a command's options.\n",
+                 "'wba help COMMAND' lists a command's options. Each takes\n"
+                 "--color auto|always|never, too: colours on a terminal (the\n"
+                 "default), always, or never.\n",
                  out);
 }
 
@@ -79,11 +82,42 @@ wants_help(int argc, char **argv)
     return false;
 }
 
+/* Obeys --color where it stands before the command, and takes it away. */
+static int
+take_color(int *argc, char ***argv)
+{
+    static const char name[] = "--color";
+    const size_t len = sizeof(name) - 1;
+    const char *word, *when;
+    int words;
+
+    while (*argc > 1 && strncmp((*argv)[1], name, len) == 0) {
+        word = (*argv)[1];
+        words = word[len] == '=' ? 1 : 2;
+        when = word[len] == '=' ? word + len + 1 : (*argv)[2];
+        if (word[len] != '=' && word[len] != '\0') {
+            break; /* another word, and no command */
+        }
+        if (when == NULL) {
+            return cli_fail("--color wants a value: auto, always or never");
+        }
+        if (cli_color(when) != CLI_OK) {
+            return CLI_TROUBLE;
+        }
+        *argc -= words;
+        *argv += words;
+    }
+    return CLI_OK;
+}
+
 static int
 run(int argc, char **argv)
 {
     const cli_command_t *command;
 
+    if (take_color(&argc, &argv) != CLI_OK) {
+        return CLI_TROUBLE;
+    }
     if (argc < 2) {
         usage(stderr);
         return CLI_TROUBLE;
@@ -114,6 +148,7 @@ main(int argc, char **argv)
 {
     int status;
 
+    (void) setlocale(LC_CTYPE, "");
     if (wba_crypto_init() != WBA_OK) {
         return cli_fail("libsodium does not start: no source of randomness?");
     }

@@ -17,6 +17,9 @@ _wba()
         return
     fi
     case $prev in
+    --color)
+        COMPREPLY=($(compgen -W "auto always never" -- "$cur"))
+        return ;;
     --profile)
         COMPREPLY=($(compgen -W "tap agent-pay web-bot-auth" -- "$cur"))
         return ;;
