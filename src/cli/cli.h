@@ -19,7 +19,11 @@
 typedef struct {
     const char *name;
     const char *summary; /* one line for wba help */
-    const char *usage;   /* all of wba help NAME */
+    /* What wba help NAME prints, besides what all commands have in common. */
+    const char *usage;    /* synopsis, what it does, options */
+    const char *examples; /* a shell's lines; each works as it stands after
+                             those of the commands before it */
+    const char *status;   /* exit statuses, a line or two */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand */
 } cli_command_t;
 

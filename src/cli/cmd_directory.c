@@ -290,9 +290,13 @@ const cli_command_t cmd_directory = {
     "  --type TYPE          the media type of FILE; default: the right one\n"
     "\n"
     "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
-    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n"
-    "\n"
-    "Exit status: 0 the module would take it, 1 it would not, 2 usage or\n"
-    "unreadable files.\n",
+    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",
+    "wba directory https://agent.example\n"
+    "# before it is published\n"
+    "wba directory keys.json\n"
+    "wba jwks agent.key p256.key \\\n"
+    "    | wba directory --algorithm ed25519 --algorithm ecdsa-p256-sha256 -\n",
+    "0 the module would take it, 1 it would not, 2 wrong use, or a\n"
+    "file that cannot be read.\n",
     run,
 };

@@ -113,5 +113,10 @@ const cli_command_t cmd_keygen = {
     "               rsa-pss-sha256 (RSA keys have 2048 bits)\n"
     "  --kid KID    the key's kid; default: its thumbprint\n"
     "  --force      replace FILE if it exists\n",
+    "# an agent's key\n"
+    "wba keygen --out agent.key\n"
+    "# one for ECDSA, with a name of its own\n"
+    "wba keygen --alg ecdsa-p256-sha256 --kid 2026-11 --out p256.key\n",
+    "0 made, 2 wrong use, or a file that cannot be written.\n",
     run,
 };

@@ -475,20 +475,57 @@ run_curl(int argc, char **argv)
     return run_as(argc, argv, FORMAT_EXEC);
 }
 
+#define SIGNATURE_OPTIONS \
+    "  --profile NAME        tap, agent-pay or web-bot-auth; default: tap, or\n" \
+    "                        web-bot-auth with --agent\n" \
+    "  --agent URL           send and cover this Signature-Agent\n" \
+    "  --agent-form FORM     dictionary (default), or string for the legacy\n" \
+    "                        form\n" \
+    "  --component NAME      cover this, and nothing but what is so given;\n" \
+    "                        default: what the profile asks, and the agent.\n" \
+    "                        A name (@path, content-type) or an identifier\n" \
+    "                        as '\"signature-agent\";key=\"sig1\"'\n" \
+    "\n" \
+    "  --label LABEL         default: sig1\n" \
+    "  --tag TAG             default: agent-browser-auth, or web-bot-auth\n" \
+    "  --nonce TEXT|none     default: 64 random bytes\n" \
+    "  --created TIME        default: now\n" \
+    "  --expires TIME        or --lifetime DURATION (default: 300)\n" \
+    "  --lifetime DURATION   from created to expires\n" \
+    "  --keyid TEXT          default: the key's thumbprint\n" \
+    "  --alg NAME|none       what is stated; default: the key's own. An RSA key\n" \
+    "                        without \"alg\" needs it: rsa-pss-sha512 or\n" \
+    "                        rsa-pss-sha256\n"
+
 const cli_command_t cmd_curl = {
     "curl",
     "sign a request and send it with curl",
     "Usage: wba curl --key FILE [OPTION]... URL [-- CURL'S OPTION...]\n"
     "\n"
-    "Signs a request as wba sign does, whose options it takes (but --format and\n"
-    "--curl), and runs curl to send it. What stands behind -- is curl's own.\n"
+    "Signs a request as wba sign does, and runs curl to send it. What stands\n"
+    "behind -- is curl's own. A signature is for one URL: do not let curl\n"
+    "follow redirects (--location).\n"
     "\n"
-    "    wba curl --key agent.key https://shop.example/\n"
-    "    wba curl --key agent.key --tag agent-payer-auth --body order.json \\\n"
-    "        https://shop.example/pay -- --verbose --insecure\n"
+    "  --key FILE            a private JWK: Ed25519, P-256 or RSA\n"
+    "  --url URL             what is requested, instead of the bare URL\n"
+    "  --method METHOD       default: GET, or POST with --body\n"
+    "  --header 'NAME: TEXT' a field of the request; may be repeated\n"
+    "  --body FILE           the body, which curl reads again; a covered\n"
+    "                        content-digest is computed from it\n"
     "\n"
-    "Do not let curl follow redirects (--location): the signature is for this URL\n"
-    "alone. Exit status: 2 where there was nothing to run, else curl's.\n",
+    SIGNATURE_OPTIONS
+    "\n"
+    "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
+    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",
+    "wba curl --key agent.key https://shop.example/\n"
+    "# as a Web Bot Auth agent; with curl's own options\n"
+    "wba curl --key agent.key --agent https://agent.example \\\n"
+    "    https://shop.example/ -- --include\n"
+    "wba curl --key agent.key --tag agent-payer-auth --body order.json \\\n"
+    "    --component @authority --component @path --component content-digest \\\n"
+    "    https://shop.example/pay -- --silent --fail\n",
+    "curl's (0: there was an answer, whatever it was; with --fail 22\n"
+    "for a refusal), or 2 where there was nothing to run.\n",
     run_curl,
 };
 
@@ -506,25 +543,7 @@ const cli_command_t cmd_sign = {
     "  --body FILE           the body ('-': the standard input); a covered\n"
     "                        content-digest is computed from it\n"
     "\n"
-    "  --profile NAME        tap, agent-pay or web-bot-auth; default: tap, or\n"
-    "                        web-bot-auth with --agent\n"
-    "  --agent URL           send and cover this Signature-Agent\n"
-    "  --agent-form FORM     dictionary (default), or string for the legacy\n"
-    "                        form\n"
-    "  --component NAME      cover this, and nothing but what is so given;\n"
-    "                        default: what the profile asks, and the agent.\n"
-    "                        A name (@path, content-type) or an identifier\n"
-    "                        as '\"signature-agent\";key=\"sig1\"'\n"
-    "\n"
-    "  --label LABEL         default: sig1\n"
-    "  --tag TAG             default: agent-browser-auth, or web-bot-auth\n"
-    "  --nonce TEXT|none     default: 64 random bytes\n"
-    "  --created TIME        default: now\n"
-    "  --expires TIME        or --lifetime DURATION (default: 300)\n"
-    "  --keyid TEXT          default: the key's thumbprint\n"
-    "  --alg NAME|none       what is stated; default: the key's own. An RSA key\n"
-    "                        without \"alg\" needs it: rsa-pss-sha512 or\n"
-    "                        rsa-pss-sha256\n"
+    SIGNATURE_OPTIONS
     "\n"
     "  --format FORMAT       headers: the fields that signing adds (default)\n"
     "                        raw: the whole request, for wba verify or a pipe\n"
@@ -534,5 +553,18 @@ const cli_command_t cmd_sign = {
     "\n"
     "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
     "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",
+    "# the fields to add to a request\n"
+    "wba sign --key agent.key --url 'https://shop.example/catalogue?page=2'\n"
+    "# a whole request of a Web Bot Auth agent\n"
+    "wba sign --key agent.key --url https://shop.example/ \\\n"
+    "    --agent https://agent.example --format raw > request.txt\n"
+    "# a line for a shell: a payer's request, its body covered\n"
+    "echo '{\"amount\":1}' > order.json\n"
+    "wba sign --key agent.key --url https://shop.example/pay \\\n"
+    "    --body order.json --header 'Content-Type: application/json' \\\n"
+    "    --tag agent-payer-auth --component @authority --component @path \\\n"
+    "    --component content-digest --curl\n",
+    "0 signed, 2 wrong use, a file that cannot be read, or a request\n"
+    "that cannot be signed.\n",
     run,
 };

@@ -324,8 +324,17 @@ const cli_command_t cmd_verify = {
     "  --json                  print one object\n"
     "\n"
     "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
-    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n"
-    "\n"
-    "Exit status: 0 verified, 1 not verified, 2 usage or unreadable files.\n",
+    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",
+    "wba verify --request request.txt --directory https://agent.example=keys.json\n"
+    "# what has just been signed; one object, for a program\n"
+    "wba sign --key agent.key --url https://shop.example/ --format raw \\\n"
+    "    | wba verify --directory shop=keys.json --json\n"
+    "# a capture, as of when it was saved; an hour from now it has expired\n"
+    "wba verify --request request.txt --now $(date +%s -r request.txt) \\\n"
+    "    --directory https://agent.example=keys.json\n"
+    "wba verify --request request.txt --now +1h \\\n"
+    "    --directory https://agent.example=keys.json    # exit status 1\n",
+    "0 verified, 1 not verified, 2 wrong use, or a file that cannot be\n"
+    "read or understood.\n",
     run,
 };

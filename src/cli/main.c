@@ -39,11 +39,49 @@ usage(FILE *out)
         (void) fprintf(out, "  %-9s %s\n", commands[i]->name,
                        commands[i]->summary);
     }
-    (void) fputs("  help      how to use wba, or one of its commands\n\n"
-                 "'wba help COMMAND' lists a command's options. Each takes\n"
-                 "--color auto|always|never, too: colours on a terminal (the\n"
-                 "default), always, or never.\n",
-                 out);
+    (void) fputs(
+        "  help      how to use wba, or one of its commands\n"
+        "\n"
+        "'wba help COMMAND' lists a command's options, with examples.\n"
+        "'wba --version' prints the version.\n"
+        "\n"
+        "Examples:\n"
+        "  wba keygen --out agent.key\n"
+        "  wba jwks agent.key > keys.json\n"
+        "  wba sign --key agent.key --url https://shop.example/ --format raw \\\n"
+        "      > request.txt\n"
+        "  wba verify --request request.txt --directory shop=keys.json\n"
+        "  wba curl --key agent.key https://shop.example/\n"
+        "  wba directory https://agent.example\n"
+        "\n"
+        "Exit status: 0 done, or verified, or a directory that the module\n"
+        "would take; 1 not verified, or not taken; 2 wrong use, or a file that\n"
+        "cannot be read or written.\n",
+        out);
+}
+
+/* Text with an indent before each line. */
+static void
+put_indented(const char *text)
+{
+    const char *end;
+
+    for (; *text != '\0'; text = end) {
+        end = strchr(text, '\n') + 1; /* each text of ours ends in one */
+        (void) fputs("  ", stdout);
+        (void) fwrite(text, 1, (size_t) (end - text), stdout);
+    }
+}
+
+static void
+usage_of(const cli_command_t *command)
+{
+    (void) fputs(command->usage, stdout);
+    (void) fputs("\nAlso --color auto|always|never: colours on a terminal "
+                 "(default), always,\nor never; and --help.\n\nExamples:\n",
+                 stdout);
+    put_indented(command->examples);
+    (void) printf("\nExit status: %s", command->status);
 }
 
 static int
@@ -65,7 +103,7 @@ help(const char *name)
     if (command == NULL) {
         return unknown(name);
     }
-    (void) fputs(command->usage, stdout);
+    usage_of(command);
     return CLI_OK;
 }
 
