@@ -19,7 +19,11 @@
 typedef struct {
     const char *name;
     const char *summary; /* one line for wba help */
-    const char *usage;   /* all of wba help NAME */
+    /* What wba help NAME prints, besides what all commands have in common. */
+    const char *usage;    /* synopsis, what it does, options */
+    const char *examples; /* a shell's lines; each works as it stands after
+                             those of the commands before it */
+    const char *status;   /* exit statuses, a line or two */
     int (*run)(int argc, char **argv); /* argv[0] is the subcommand */
 } cli_command_t;
 
@@ -34,7 +38,8 @@ extern const cli_command_t cmd_reasons;
 /* Which subcommand messages speak for; NULL: wba itself. */
 void cli_name(const char *name);
 
-/* "wba sign: ..." on stderr.  cli_fail returns CLI_TROUBLE. */
+/* "wba sign: ..." on stderr, what is not fit for a terminal escaped.  cli_fail
+ * returns CLI_TROUBLE. */
 int cli_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -44,7 +49,11 @@ enum { CLI_OPTION_END = -1, CLI_OPTION_BAD = '?', CLI_OPTION_OWN = 256 };
 
 /* The next option, long ones only; its value is in optarg.  CLI_OPTION_END:
  * operands begin at argv[optind].  CLI_OPTION_BAD: it has said what is wrong.
- * --help and --version never get here: main looks for them first. */
+ * --color, which every command has, is obeyed here.  --help and --version
+ * never get here: main looks for them first. */
 int cli_option(int argc, char **argv, const struct option *options);
+
+/* Obeys --color.  CLI_OK, or CLI_TROUBLE and it has said why. */
+int cli_color(const char *when);
 
 #endif

@@ -19,6 +19,7 @@ typedef struct {
 enum {
     JSON = CLI_OPTION_OWN,
     PROFILE,
+    ALGORITHM,
     NOW,
     CA,
     TIMEOUT,
@@ -36,6 +37,7 @@ enum {
 static const struct option known[] = {
     { "json", no_argument, NULL, JSON },
     { "profile", required_argument, NULL, PROFILE },
+    { "algorithm", required_argument, NULL, ALGORITHM },
     { "now", required_argument, NULL, NOW },
     { "ca", required_argument, NULL, CA },
     { "timeout", required_argument, NULL, TIMEOUT },
@@ -132,6 +134,8 @@ take(command_t *o, int c)
     case PROFILE:
         ask->profile = profiles_find(optarg);
         return ask->profile != NULL ? CLI_OK : CLI_TROUBLE;
+    case ALGORITHM:
+        return profiles_algorithm(optarg, &ask->algorithms);
     case NOW:
         return take_now(ask);
     case CA:
@@ -266,6 +270,9 @@ const cli_command_t cmd_directory = {
     "\n"
     "  --json               print one object\n"
     "  --profile NAME       tap, agent-pay or web-bot-auth (default)\n"
+    "  --algorithm NAME     keys for this are taken, instead of the profile's:\n"
+    "                       ed25519, ecdsa-p256-sha256, rsa-pss-sha512 or\n"
+    "                       rsa-pss-sha256; may be repeated\n"
     "  --now TIME           judge as of then\n"
     "  --test-keys          take the test keys of RFC 9421\n"
     "\n"
@@ -283,9 +290,13 @@ const cli_command_t cmd_directory = {
     "  --type TYPE          the media type of FILE; default: the right one\n"
     "\n"
     "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
-    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n"
-    "\n"
-    "Exit status: 0 the module would take it, 1 it would not, 2 usage or\n"
-    "unreadable files.\n",
+    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",
+    "wba directory https://agent.example\n"
+    "# before it is published\n"
+    "wba directory keys.json\n"
+    "wba jwks agent.key p256.key \\\n"
+    "    | wba directory --algorithm ed25519 --algorithm ecdsa-p256-sha256 -\n",
+    "0 the module would take it, 1 it would not, 2 wrong use, or a\n"
+    "file that cannot be read.\n",
     run,
 };

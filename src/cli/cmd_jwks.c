@@ -227,5 +227,11 @@ const cli_command_t cmd_jwks = {
     "  --exp TIME   nor from then on; default: what the file says\n"
     "\n"
     "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, or +30d.\n",
+    "# the directory to publish\n"
+    "wba jwks agent.key > keys.json\n"
+    "# two keys, by their own names, for ninety days\n"
+    "wba jwks --kid keep --exp +90d agent.key p256.key > both.json\n",
+    "0 printed, 2 wrong use, or a file that cannot be read or holds\n"
+    "no key that can be published.\n",
     run,
 };

@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* wba keygen: a new Ed25519 key as a private JWK. */
+/* wba keygen: a new key as a private JWK. */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "cli.h"
 #include "file.h"
-#include "keyfile.h"
+#include "profiles.h"
+#include "signer.h"
+#include "wba_limits.h"
 
 typedef struct {
     const char *out;
     const char *kid;
+    unsigned alg; /* one bit of wba_alg_t */
     bool force;
 } keygen_t;
 
 static int
 options(int argc, char **argv, keygen_t *k)
 {
-    enum { OUT = CLI_OPTION_OWN, KID, FORCE };
+    enum { OUT = CLI_OPTION_OWN, KID, ALG, FORCE };
     static const struct option known[] = {
         { "out", required_argument, NULL, OUT },
         { "kid", required_argument, NULL, KID },
+        { "alg", required_argument, NULL, ALG },
         { "force", no_argument, NULL, FORCE },
         { NULL, 0, NULL, 0 },
     };
@@ -32,6 +36,12 @@ options(int argc, char **argv, keygen_t *k)
             break;
         case KID:
             k->kid = optarg;
+            break;
+        case ALG:
+            k->alg = 0;
+            if (profiles_algorithm(optarg, &k->alg) != CLI_OK) {
+                return CLI_TROUBLE;
+            }
             break;
         case FORCE:
             k->force = true;
@@ -50,75 +60,63 @@ options(int argc, char **argv, keygen_t *k)
     return CLI_OK;
 }
 
-/* The private JWK (RFC 8037) of a new key pair; the caller frees it. */
-static char *
-make_key(const char *kid, char thumbprint[WBA_THUMBPRINT_TEXT_SIZE + 1])
+static int
+write_key(const keygen_t *k, const signer_t *signer, char *text)
 {
-    uint8_t pub[crypto_sign_PUBLICKEYBYTES];
-    uint8_t secret[crypto_sign_SECRETKEYBYTES];
-    uint8_t seed[crypto_sign_SEEDBYTES];
-    char d[KEYFILE_TEXT32], x[KEYFILE_TEXT32], *text;
-    json_t *jwk;
+    size_t len = strlen(text);
+    int rc = CLI_OK;
 
-    (void) crypto_sign_keypair(pub, secret);
-    (void) crypto_sign_ed25519_sk_to_seed(seed, secret);
-    keyfile_text32(seed, d);
-    keyfile_text32(pub, x);
-    keyfile_thumbprint(pub, thumbprint);
-    jwk = json_pack("{ss ss ss ss ss ss ss}", "kty", "OKP", "crv", "Ed25519",
-                    "kid", kid ? kid : thumbprint, "use", "sig", "alg",
-                    "EdDSA", "x", x, "d", d);
-    sodium_memzero(secret, sizeof(secret));
-    sodium_memzero(seed, sizeof(seed));
-    sodium_memzero(d, sizeof(d));
-    text = jwk != NULL ? json_dumps(jwk, JSON_INDENT(2)) : NULL;
-    json_decref(jwk);
-    return text;
+    text[len] = '\n'; /* in the place of its NUL */
+    if (k->out == NULL) {
+        (void) fwrite(text, 1, len + 1, stdout);
+    } else {
+        rc = file_write_secret(k->out, wba_str(text, len + 1), k->force);
+    }
+    sodium_memzero(text, len + 1);
+    if (rc == CLI_OK) {
+        (void) fprintf(stderr, "%s\n", signer->thumbprint);
+    }
+    return rc;
 }
 
 static int
 run(int argc, char **argv)
 {
-    char thumbprint[WBA_THUMBPRINT_TEXT_SIZE + 1];
-    keygen_t k = { NULL, NULL, false };
+    keygen_t k = { .alg = WBA_ALG_ED25519 };
     int rc = options(argc, argv, &k);
-    size_t len;
+    signer_t signer;
     char *text;
 
     if (rc != CLI_OK) {
         return rc;
     }
-    text = make_key(k.kid, thumbprint);
-    if (text == NULL) {
-        return cli_fail("no key could be made: --kid is not UTF-8, or out of "
-                        "memory");
-    }
-    len = strlen(text);
-    text[len] = '\n'; /* in the place of its NUL */
-    if (k.out == NULL) {
-        (void) fwrite(text, 1, len + 1, stdout);
-    } else {
-        rc = file_write_secret(k.out, wba_str(text, len + 1), k.force);
-    }
-    sodium_memzero(text, len + 1);
-    free(text);
+    rc = signer_new(&signer, (wba_alg_t) k.alg, k.kid, &text);
     if (rc == CLI_OK) {
-        (void) fprintf(stderr, "%s\n", thumbprint);
+        rc = write_key(&k, &signer, text);
     }
+    free(text);
+    signer_clear(&signer);
     return rc;
 }
 
 const cli_command_t cmd_keygen = {
     "keygen",
     "make a private key",
-    "Usage: wba keygen [--out FILE] [--kid KID] [--force]\n"
+    "Usage: wba keygen [--out FILE] [--alg NAME] [--kid KID] [--force]\n"
     "\n"
-    "Makes an Ed25519 key, writes it as a private JWK, and says its\n"
-    "thumbprint (the keyid of its signatures) on stderr.\n"
+    "Makes a key, writes it as a private JWK, and says its thumbprint (the\n"
+    "keyid of its signatures) on stderr.\n"
     "\n"
     "  --out FILE   write there, readable by its owner alone, instead of to\n"
     "               the standard output\n"
+    "  --alg NAME   ed25519 (default), ecdsa-p256-sha256, rsa-pss-sha512 or\n"
+    "               rsa-pss-sha256 (RSA keys have 2048 bits)\n"
     "  --kid KID    the key's kid; default: its thumbprint\n"
     "  --force      replace FILE if it exists\n",
+    "# an agent's key\n"
+    "wba keygen --out agent.key\n"
+    "# one for ECDSA, with a name of its own\n"
+    "wba keygen --alg ecdsa-p256-sha256 --kid 2026-11 --out p256.key\n",
+    "0 made, 2 wrong use, or a file that cannot be written.\n",
     run,
 };

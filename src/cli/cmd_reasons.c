@@ -94,6 +94,12 @@ const cli_command_t cmd_reasons = {
     "\n"
     "Prints every reason: its outcome, the class that web_bot_auth_answer\n"
     "knows it by, the HTTP status of a refusal unless configured otherwise,\n"
-    "and a line of help.\n",
+    "and a line of help.\n"
+    "\n"
+    "  --json   print an array of objects\n",
+    "wba reasons\n"
+    "# what a Web-Bot-Auth-Reason means\n"
+    "wba reasons | grep '^clock-ahead '\n",
+    "0 printed, 2 wrong use.\n",
     run,
 };

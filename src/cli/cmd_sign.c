@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "curl_line.h"
 #include "file.h"
 #include "profiles.h"
 #include "signing.h"
-#include "text.h"
 #include "when.h"
 
 #define DEFAULT_LIFETIME 300
@@ -260,9 +260,38 @@ options(int argc, char **argv, sign_t *o)
     return CLI_OK;
 }
 
+/* --alg says what is stated, and of an RSA key also what it signs with. */
+static int
+choose_alg(sign_t *o, const signer_t *key)
+{
+    signing_t *s = &o->signing;
+    bool stated = s->alg != NULL && strcmp(s->alg, "none") != 0;
+    wba_alg_t named = stated ? wba_alg_by_name(wba_str_z(s->alg))
+                             : WBA_ALG_NONE;
+
+    s->sign_with = (wba_alg_t) (key->algs & (unsigned) named);
+    if (s->sign_with == WBA_ALG_NONE && (key->algs & (key->algs - 1)) == 0) {
+        s->sign_with = (wba_alg_t) key->algs;
+    }
+    if (s->sign_with == WBA_ALG_NONE) {
+        return cli_fail("%s is an RSA key that does not say what for; say "
+                        "--alg rsa-pss-sha512 or --alg rsa-pss-sha256",
+                        o->key);
+    }
+    if (s->alg == NULL) {
+        s->alg = wba_alg_name(s->sign_with);
+    } else if (!stated) {
+        s->alg = NULL;
+    } else if (named != s->sign_with) {
+        cli_note("alg=\"%s\" is stated as you ask, but the key signs %s",
+                 s->alg, wba_alg_name(s->sign_with));
+    }
+    return CLI_OK;
+}
+
 /* What was not said follows from what was. */
 static int
-complete(sign_t *o, const keyfile_signer_t *key)
+complete(sign_t *o, const signer_t *key)
 {
     signing_t *s = &o->signing;
     uint8_t random[NONCE_BYTES];
@@ -281,10 +310,8 @@ complete(sign_t *o, const keyfile_signer_t *key)
     if (s->keyid == NULL) {
         s->keyid = key->thumbprint;
     }
-    if (s->alg == NULL) {
-        s->alg = wba_alg_name(WBA_ALG_ED25519);
-    } else if (strcmp(s->alg, "none") == 0) {
-        s->alg = NULL;
+    if (choose_alg(o, key) != CLI_OK) {
+        return CLI_TROUBLE;
     }
     if (s->nonce == NULL) {
         randombytes_buf(random, sizeof(random));
@@ -350,159 +377,22 @@ print_raw(const signing_t *s, const signing_result_t *r)
     }
 }
 
-/* curl's command line, a word for each.  Memory of malloc; the process ends
- * soon. */
-#define MAX_WORDS (2 * SIGNING_MAX_HEADERS + 64)
-
-typedef struct {
-    char *word[MAX_WORDS + 1]; /* NULL behind the last */
-    size_t count;
-    bool failed;
-} words_t;
-
-static void
-add_word(words_t *w, wba_str_t a, wba_str_t b, wba_str_t c)
-{
-    char *word = malloc(a.len + b.len + c.len + 1), *p = word;
-
-    if (word == NULL || w->count == MAX_WORDS) {
-        free(word);
-        w->failed = true;
-        return;
-    }
-    memcpy(p, a.data, a.len);
-    p += a.len;
-    if (b.len) {
-        memcpy(p, b.data, b.len);
-        p += b.len;
-    }
-    if (c.len) {
-        memcpy(p, c.data, c.len);
-        p += c.len;
-    }
-    *p = '\0';
-    w->word[w->count++] = word;
-}
-
-static void
-add_text(words_t *w, const char *text)
-{
-    add_word(w, wba_str_z(text), WBA_STR_NONE, WBA_STR_NONE);
-}
-
-/* curl sends a field without value only if it ends in ';'. */
-static void
-add_header(words_t *w, const char *header)
-{
-    const char *colon = strchr(header, ':');
-
-    add_text(w, "-H");
-    if (colon[1 + strspn(colon + 1, " \t")] != '\0') {
-        add_text(w, header);
-    } else {
-        add_word(w, wba_str(header, (size_t) (colon - header)), WBA_STR(";"),
-                 WBA_STR_NONE);
-    }
-}
-
-static void
-add_field(words_t *w, const char *name, wba_str_t value)
-{
-    if (value.data != NULL) {
-        add_text(w, "-H");
-        add_word(w, wba_str_z(name), WBA_STR(": "), value);
-    }
-}
-
-static void
-add_method(words_t *w, const signing_t *s)
-{
-    if (strcmp(s->method, "HEAD") == 0) {
-        add_text(w, "--head");
-    } else if (strcmp(s->method, s->has_body ? "POST" : "GET") != 0) {
-        add_text(w, "-X");
-        add_text(w, s->method);
-    }
-}
-
-/* more: words of the user's for curl, before the URL. */
-static bool
-curl_words(const sign_t *o, const signing_result_t *r, words_t *w)
-{
-    const signing_t *s = &o->signing;
-    size_t i;
-    int k;
-
-    memset(w, 0, sizeof(*w));
-    add_text(w, "curl");
-    /* curl must send the target as it was signed. */
-    add_text(w, "--path-as-is");
-    add_text(w, "--globoff");
-    add_method(w, s);
-    for (i = 0; i < s->nheaders; i++) {
-        add_header(w, s->headers[i]);
-    }
-    add_field(w, "Signature-Agent", r->agent);
-    add_field(w, "Content-Digest", r->digest);
-    add_field(w, "Signature-Input", r->input);
-    add_field(w, "Signature", r->signature);
-    if (o->body != NULL) {
-        add_text(w, "--data-binary");
-        add_word(w, WBA_STR("@"), wba_str_z(o->body), WBA_STR_NONE);
-    }
-    for (k = 0; k < o->nmore; k++) {
-        add_text(w, o->more[k]);
-    }
-    add_text(w, s->url);
-    return !w->failed;
-}
-
-static bool
-is_safe(const char *word)
-{
-    return *word != '\0'
-           && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRST"
-                                "UVWXYZ0123456789-_./@")] == '\0';
-}
-
-/* For a shell, and for xargs. */
-static void
-print_words(const words_t *w, size_t first)
-{
-    size_t i;
-
-    for (i = first; i < w->count; i++) {
-        (void) fputs(i > first ? " " : "", stdout);
-        if (is_safe(w->word[i])) {
-            (void) fputs(w->word[i], stdout);
-        } else {
-            (void) fputc('\'', stdout);
-            text_put_quoted(stdout, wba_str_z(w->word[i]));
-            (void) fputc('\'', stdout);
-        }
-    }
-    (void) fputc('\n', stdout);
-}
-
 static int
 curl(const sign_t *o, const signing_result_t *r)
 {
-    words_t w;
-    size_t i;
+    curl_line_t w;
     int rc = CLI_OK;
 
-    if (!curl_words(o, r, &w)) {
+    if (!curl_line_make(&w, &o->signing, r, o->body, o->more, o->nmore)) {
         rc = cli_fail("out of memory, or too many words for curl");
     } else if (o->format == FORMAT_EXEC) {
         (void) fflush(stdout);
         (void) execvp(w.word[0], w.word);
         rc = cli_fail("curl cannot be run: %s", strerror(errno));
     } else {
-        print_words(&w, o->format == FORMAT_CURL ? 1 : 0);
+        curl_line_print(&w, o->format == FORMAT_CURL ? 1 : 0);
     }
-    for (i = 0; i < w.count; i++) {
-        free(w.word[i]);
-    }
+    curl_line_free(&w);
     return rc;
 }
 
@@ -522,7 +412,7 @@ print(const sign_t *o, const signing_result_t *r)
 }
 
 static int
-sign(sign_t *o, const keyfile_signer_t *key)
+sign(sign_t *o, const signer_t *key)
 {
     void *block = malloc(ARENA);
     signing_result_t result;
@@ -555,7 +445,7 @@ run_as(int argc, char **argv, format_t format)
         .now = (int64_t) time(NULL),
         .format = format,
     };
-    keyfile_signer_t key;
+    signer_t key;
     int rc;
 
     if (options(argc, argv, &o) != CLI_OK) {
@@ -564,11 +454,11 @@ run_as(int argc, char **argv, format_t format)
     if (o.body != NULL && file_read(o.body, &o.signing.body) != CLI_OK) {
         return CLI_TROUBLE;
     }
-    rc = keyfile_signer(o.key, &key);
+    rc = signer_read(&key, o.key);
     if (rc == CLI_OK) {
         rc = sign(&o, &key);
     }
-    keyfile_signer_clear(&key);
+    signer_clear(&key);
     file_free(o.signing.body);
     return rc;
 }
@@ -585,20 +475,57 @@ run_curl(int argc, char **argv)
     return run_as(argc, argv, FORMAT_EXEC);
 }
 
+#define SIGNATURE_OPTIONS \
+    "  --profile NAME        tap, agent-pay or web-bot-auth; default: tap, or\n" \
+    "                        web-bot-auth with --agent\n" \
+    "  --agent URL           send and cover this Signature-Agent\n" \
+    "  --agent-form FORM     dictionary (default), or string for the legacy\n" \
+    "                        form\n" \
+    "  --component NAME      cover this, and nothing but what is so given;\n" \
+    "                        default: what the profile asks, and the agent.\n" \
+    "                        A name (@path, content-type) or an identifier\n" \
+    "                        as '\"signature-agent\";key=\"sig1\"'\n" \
+    "\n" \
+    "  --label LABEL         default: sig1\n" \
+    "  --tag TAG             default: agent-browser-auth, or web-bot-auth\n" \
+    "  --nonce TEXT|none     default: 64 random bytes\n" \
+    "  --created TIME        default: now\n" \
+    "  --expires TIME        or --lifetime DURATION (default: 300)\n" \
+    "  --lifetime DURATION   from created to expires\n" \
+    "  --keyid TEXT          default: the key's thumbprint\n" \
+    "  --alg NAME|none       what is stated; default: the key's own. An RSA key\n" \
+    "                        without \"alg\" needs it: rsa-pss-sha512 or\n" \
+    "                        rsa-pss-sha256\n"
+
 const cli_command_t cmd_curl = {
     "curl",
     "sign a request and send it with curl",
     "Usage: wba curl --key FILE [OPTION]... URL [-- CURL'S OPTION...]\n"
     "\n"
-    "Signs a request as wba sign does, whose options it takes (but --format and\n"
-    "--curl), and runs curl to send it. What stands behind -- is curl's own.\n"
+    "Signs a request as wba sign does, and runs curl to send it. What stands\n"
+    "behind -- is curl's own. A signature is for one URL: do not let curl\n"
+    "follow redirects (--location).\n"
     "\n"
-    "    wba curl --key agent.key https://shop.example/\n"
-    "    wba curl --key agent.key --tag agent-payer-auth --body order.json \\\n"
-    "        https://shop.example/pay -- --verbose --insecure\n"
+    "  --key FILE            a private JWK: Ed25519, P-256 or RSA\n"
+    "  --url URL             what is requested, instead of the bare URL\n"
+    "  --method METHOD       default: GET, or POST with --body\n"
+    "  --header 'NAME: TEXT' a field of the request; may be repeated\n"
+    "  --body FILE           the body, which curl reads again; a covered\n"
+    "                        content-digest is computed from it\n"
     "\n"
-    "Do not let curl follow redirects (--location): the signature is for this URL\n"
-    "alone. Exit status: 2 where there was nothing to run, else curl's.\n",
+    SIGNATURE_OPTIONS
+    "\n"
+    "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
+    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",
+    "wba curl --key agent.key https://shop.example/\n"
+    "# as a Web Bot Auth agent; with curl's own options\n"
+    "wba curl --key agent.key --agent https://agent.example \\\n"
+    "    https://shop.example/ -- --include\n"
+    "wba curl --key agent.key --tag agent-payer-auth --body order.json \\\n"
+    "    --component @authority --component @path --component content-digest \\\n"
+    "    https://shop.example/pay -- --silent --fail\n",
+    "curl's (0: there was an answer, whatever it was; with --fail 22\n"
+    "for a refusal), or 2 where there was nothing to run.\n",
     run_curl,
 };
 
@@ -607,32 +534,16 @@ const cli_command_t cmd_sign = {
     "sign a request",
     "Usage: wba sign --key FILE --url URL [OPTION]...\n"
     "\n"
-    "Signs a request with an Ed25519 key and prints what to send.\n"
+    "Signs a request and prints what to send.\n"
     "\n"
-    "  --key FILE            a private JWK\n"
+    "  --key FILE            a private JWK: Ed25519, P-256 or RSA\n"
     "  --url URL             what is requested\n"
     "  --method METHOD       default: GET, or POST with --body\n"
     "  --header 'NAME: TEXT' a field of the request; may be repeated\n"
     "  --body FILE           the body ('-': the standard input); a covered\n"
     "                        content-digest is computed from it\n"
     "\n"
-    "  --profile NAME        tap, agent-pay or web-bot-auth; default: tap, or\n"
-    "                        web-bot-auth with --agent\n"
-    "  --agent URL           send and cover this Signature-Agent\n"
-    "  --agent-form FORM     dictionary (default), or string for the legacy\n"
-    "                        form\n"
-    "  --component NAME      cover this, and nothing but what is so given;\n"
-    "                        default: what the profile asks, and the agent.\n"
-    "                        A name (@path, content-type) or an identifier\n"
-    "                        as '\"signature-agent\";key=\"sig1\"'\n"
-    "\n"
-    "  --label LABEL         default: sig1\n"
-    "  --tag TAG             default: agent-browser-auth, or web-bot-auth\n"
-    "  --nonce TEXT|none     default: 64 random bytes\n"
-    "  --created TIME        default: now\n"
-    "  --expires TIME        or --lifetime DURATION (default: 300)\n"
-    "  --keyid TEXT          default: the key's thumbprint\n"
-    "  --alg TEXT|none       default: ed25519\n"
+    SIGNATURE_OPTIONS
     "\n"
     "  --format FORMAT       headers: the fields that signing adds (default)\n"
     "                        raw: the whole request, for wba verify or a pipe\n"
@@ -642,5 +553,18 @@ const cli_command_t cmd_sign = {
     "\n"
     "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
     "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",
+    "# the fields to add to a request\n"
+    "wba sign --key agent.key --url 'https://shop.example/catalogue?page=2'\n"
+    "# a whole request of a Web Bot Auth agent\n"
+    "wba sign --key agent.key --url https://shop.example/ \\\n"
+    "    --agent https://agent.example --format raw > request.txt\n"
+    "# a line for a shell: a payer's request, its body covered\n"
+    "echo '{\"amount\":1}' > order.json\n"
+    "wba sign --key agent.key --url https://shop.example/pay \\\n"
+    "    --body order.json --header 'Content-Type: application/json' \\\n"
+    "    --tag agent-payer-auth --component @authority --component @path \\\n"
+    "    --component content-digest --curl\n",
+    "0 signed, 2 wrong use, a file that cannot be read, or a request\n"
+    "that cannot be signed.\n",
     run,
 };

@@ -17,6 +17,8 @@ typedef struct {
     const char *profile_unused;   /* given, and none has followed */
     unsigned lenient;             /* of the directories that follow */
     const char *lenient_unused;
+    unsigned algorithms; /* of the directories that follow */
+    const char *algorithm_unused;
     bool json;
 } verify_t;
 
@@ -25,6 +27,7 @@ enum {
     DIRECTORY,
     PROFILE,
     LENIENT,
+    ALGORITHM,
     NOW,
     SCHEME,
     AUTHORITY,
@@ -41,6 +44,7 @@ static const struct option known[] = {
     { "directory", required_argument, NULL, DIRECTORY },
     { "profile", required_argument, NULL, PROFILE },
     { "lenient", required_argument, NULL, LENIENT },
+    { "algorithm", required_argument, NULL, ALGORITHM },
     { "now", required_argument, NULL, NOW },
     { "scheme", required_argument, NULL, SCHEME },
     { "authority", required_argument, NULL, AUTHORITY },
@@ -80,6 +84,8 @@ take_directory(verify_t *o)
     o->profile_unused = NULL;
     d->lenient = o->lenient;
     o->lenient_unused = NULL;
+    d->algorithms = o->algorithms;
+    o->algorithm_unused = NULL;
     t->ngiven++;
     return CLI_OK;
 }
@@ -168,6 +174,9 @@ take(verify_t *o, int c)
         return o->profile != NULL ? CLI_OK : CLI_TROUBLE;
     case LENIENT:
         return take_lenient(o);
+    case ALGORITHM:
+        o->algorithm_unused = optarg;
+        return profiles_algorithm(optarg, &o->algorithms);
     case NOW:
         return take_now(o->trial);
     case SCHEME:
@@ -195,6 +204,19 @@ take(verify_t *o, int c)
     }
 }
 
+/* An option of the directories that follow, and none has. */
+static bool
+unused(const char *option, const char *value)
+{
+    if (value == NULL) {
+        return false;
+    }
+    (void) cli_fail("--%s %s is for the directories behind it, and none "
+                    "follows; write it before --directory",
+                    option, value);
+    return true;
+}
+
 static int
 options(int argc, char **argv, verify_t *o)
 {
@@ -214,15 +236,11 @@ options(int argc, char **argv, verify_t *o)
                         "--directory https://agent.example=FILE for what a "
                         "Signature-Agent names");
     }
-    if (o->profile_unused != NULL) {
-        return cli_fail("--profile %s is for the directories behind it, and "
-                        "none follows; write it before --directory",
-                        o->profile_unused);
-    }
-    if (o->lenient_unused != NULL) {
-        return cli_fail("--lenient %s is for the directories behind it, and "
-                        "none follows; write it before --directory",
-                        o->lenient_unused);
+    if (unused("profile", o->profile_unused)
+        || unused("lenient", o->lenient_unused)
+        || unused("algorithm", o->algorithm_unused))
+    {
+        return CLI_TROUBLE;
     }
     return CLI_OK;
 }
@@ -287,6 +305,9 @@ const cli_command_t cmd_verify = {
     "  --lenient WORD          what the directories that follow put up with:\n"
     "                          unquoted-agent, agent-type, bare-jwk or\n"
     "                          visa-sample; may be repeated\n"
+    "  --algorithm NAME        what the directories that follow take, instead of\n"
+    "                          the profile's: ed25519, ecdsa-p256-sha256,\n"
+    "                          rsa-pss-sha512 or rsa-pss-sha256; may be repeated\n"
     "  --test-keys             take the test keys of RFC 9421\n"
     "\n"
     "  --now TIME              judge as of then\n"
@@ -303,8 +324,17 @@ const cli_command_t cmd_verify = {
     "  --json                  print one object\n"
     "\n"
     "TIME is seconds since 1970, 2026-12-31T00:00:00Z, now, +5m or -5m;\n"
-    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n"
-    "\n"
-    "Exit status: 0 verified, 1 not verified, 2 usage or unreadable files.\n",
+    "DURATION is seconds, or 30s, 5m, 8h, 1d.\n",
+    "wba verify --request request.txt --directory https://agent.example=keys.json\n"
+    "# what has just been signed; one object, for a program\n"
+    "wba sign --key agent.key --url https://shop.example/ --format raw \\\n"
+    "    | wba verify --directory shop=keys.json --json\n"
+    "# a capture, as of when it was saved; an hour from now it has expired\n"
+    "wba verify --request request.txt --now $(date +%s -r request.txt) \\\n"
+    "    --directory https://agent.example=keys.json\n"
+    "wba verify --request request.txt --now +1h \\\n"
+    "    --directory https://agent.example=keys.json    # exit status 1\n",
+    "0 verified, 1 not verified, 2 wrong use, or a file that cannot be\n"
+    "read or understood.\n",
     run,
 };

@@ -99,7 +99,9 @@ jwks_options(const directory_report_t *r)
         .max_keys = r->ask->max_keys,
         .well_known = r->well_known,
         .test_keys = r->ask->test_keys,
-        .algorithms = r->ask->profile->algorithms & wba_alg_supported(),
+        .algorithms = (r->ask->algorithms != 0 ? r->ask->algorithms
+                                               : r->ask->profile->algorithms)
+                      & wba_alg_supported(),
     };
 
     return options;

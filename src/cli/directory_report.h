@@ -25,6 +25,7 @@ typedef struct {
     const char *source; /* as given: a URL, or the path of a file */
     bool is_file;       /* source is a path; "-": the standard input */
     const wba_profile_t *profile;
+    unsigned algorithms; /* mask of wba_alg_t; 0: the profile's */
     int64_t now;
     const char *ca;   /* NULL: the system's */
     const char *type; /* media type of a file; NULL: the right one */

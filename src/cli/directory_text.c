@@ -3,9 +3,18 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "color.h"
 #include "directory_report.h"
 #include "text.h"
 #include "when.h"
+
+static void
+put_heading(wba_str_t text)
+{
+    color_begin(stdout, COLOR_HEADING);
+    text_put(stdout, text);
+    color_end(stdout);
+}
 
 /* "  label          " */
 static void
@@ -51,6 +60,17 @@ put_redirect(const directory_report_t *r)
 }
 
 static void
+put_fits(bool fits)
+{
+    (void) fputs(": ", stdout);
+    if (fits) {
+        (void) fputs("fits", stdout);
+    } else {
+        color_put(stdout, COLOR_BAD, "DOES NOT FIT");
+    }
+}
+
+static void
 put_type(const directory_report_t *r)
 {
     wba_str_t type = r->fields[DIRECTORY_CONTENT_TYPE];
@@ -65,7 +85,7 @@ put_type(const directory_report_t *r)
         (void) fputs("none", stdout);
     }
     if (r->status == 200) {
-        (void) fputs(r->type_fits ? ": fits" : ": DOES NOT FIT", stdout);
+        put_fits(r->type_fits);
         (void) fputs(r->well_known ? " the well-known path"
                                    : " a path of its own",
                      stdout);
@@ -82,16 +102,16 @@ put_file(const directory_report_t *r)
     const directory_ask_t *ask = r->ask;
 
     if (strcmp(ask->source, "-") == 0) {
-        (void) fputs("the standard input", stdout);
+        put_heading(WBA_STR("the standard input"));
     } else {
-        text_put(stdout, wba_str_z(ask->source));
+        put_heading(wba_str_z(ask->source));
     }
     (void) fputc('\n', stdout);
     if (ask->type != NULL) {
         put_label("media type");
         text_put(stdout, wba_str_z(ask->type));
-        (void) puts(r->type_fits ? ": fits a path of its own"
-                                 : ": DOES NOT FIT a path of its own");
+        put_fits(r->type_fits);
+        (void) puts(" a path of its own");
     } else {
         put_line("media type", WBA_STR("not known of a file, taken as right"));
     }
@@ -104,7 +124,7 @@ put_answer(const directory_report_t *r)
         put_file(r);
         return;
     }
-    text_put(stdout, wba_str_z(r->url));
+    put_heading(wba_str_z(r->url));
     (void) fputc('\n', stdout);
     if (strcmp(r->url, r->ask->source) != 0) {
         put_label("given as");
@@ -191,7 +211,9 @@ put_caching(const directory_report_t *r)
     if (r->ask->is_file) {
         return;
     }
-    (void) puts("\ncaching");
+    (void) fputc('\n', stdout);
+    put_heading(WBA_STR("caching"));
+    (void) fputc('\n', stdout);
     put_fields(r, DIRECTORY_CACHE_CONTROL, DIRECTORY_FIELDS);
     if (r->has_freshness) {
         put_fresh(r);
@@ -257,10 +279,14 @@ put_validity(const directory_entry_t *e, int64_t now)
     }
     put_bound("nbf", e->nbf, now);
     put_bound("exp", e->exp, now);
-    (void) printf("      %-11s%s\n", "now",
-                  directory_entry_valid(e, now) ? "valid"
-                  : e->nbf > now                ? "NOT YET VALID"
-                                                : "EXPIRED");
+    (void) printf("      %-11s", "now");
+    if (directory_entry_valid(e, now)) {
+        (void) fputs("valid", stdout);
+    } else {
+        color_put(stdout, COLOR_DOUBT,
+                  e->nbf > now ? "NOT YET VALID" : "EXPIRED");
+    }
+    (void) fputc('\n', stdout);
 }
 
 static void
@@ -272,10 +298,17 @@ put_entry(const directory_report_t *r, const directory_entry_t *e)
         [WBA_JWKS_SKIPPED] = "SKIPPED:",
         [WBA_JWKS_ALERT] = "ALERT:",
     };
+    static const color_t colors[] = {
+        [WBA_JWKS_TAKEN] = COLOR_GOOD,
+        [WBA_JWKS_WARNING] = COLOR_DOUBT,
+        [WBA_JWKS_SKIPPED] = COLOR_DOUBT,
+        [WBA_JWKS_ALERT] = COLOR_BAD,
+    };
     wba_str_t kid = directory_entry_member(r, e, "kid");
 
-    (void) printf("  %3zu %s%s%s\n", e->index, words[e->severity],
-                  e->text[0] ? " " : "", e->text);
+    (void) printf("  %3zu ", e->index);
+    color_put(stdout, colors[e->severity], words[e->severity]);
+    (void) printf("%s%s\n", e->text[0] ? " " : "", e->text);
     if (e->thumbprint[0]) {
         (void) printf("      thumbprint %s\n", e->thumbprint);
     }
@@ -296,7 +329,9 @@ put_keys(const directory_report_t *r)
     if (!r->has_set) {
         return;
     }
-    (void) printf("\nkeys: %zu entr%s, %zu usable, %zu of them valid now\n",
+    (void) fputc('\n', stdout);
+    put_heading(WBA_STR("keys"));
+    (void) printf(": %zu entr%s, %zu usable, %zu of them valid now\n",
                   r->nentries, r->nentries == 1 ? "y" : "ies", r->usable,
                   r->valid);
     if (r->document_error[0]) {
@@ -317,14 +352,18 @@ put_proof(const directory_report_t *r)
     if (!directory_proof_known(r)) {
         return;
     }
-    (void) fputs("\npossession proof: ", stdout);
+    (void) fputc('\n', stdout);
+    put_heading(WBA_STR("possession proof"));
+    (void) fputs(": ", stdout);
     switch (r->proof.state) {
     case WBA_PROOF_GOOD:
-        (void) printf("good, of %zu of %zu keys\n", r->proof.proven,
+        color_put(stdout, COLOR_GOOD, "good");
+        (void) printf(", of %zu of %zu keys\n", r->proof.proven,
                       r->usable);
         return;
     case WBA_PROOF_BAD:
-        (void) fputs("BAD: ", stdout);
+        color_put(stdout, COLOR_BAD, "BAD:");
+        (void) fputc(' ', stdout);
         text_put(stdout, wba_str_z(r->proof_text));
         (void) fputc('\n', stdout);
         return;
@@ -341,7 +380,9 @@ put_forms(const directory_report_t *r)
     if (r->nforms == 0) {
         return;
     }
-    (void) puts("\nhow a Signature-Agent names it");
+    (void) fputc('\n', stdout);
+    put_heading(WBA_STR("how a Signature-Agent names it"));
+    (void) fputc('\n', stdout);
     for (i = 0; i < r->nforms; i++) {
         (void) fputs("  Signature-Agent: ", stdout);
         text_put(stdout, r->forms[i].field);
@@ -378,15 +419,18 @@ put_verdict(const directory_report_t *r)
 
     (void) fputc('\n', stdout);
     for (i = 0; i < r->nwarnings; i++) {
-        (void) printf("warning: %s\n", r->warnings[i]);
+        color_put(stdout, COLOR_DOUBT, "warning:");
+        (void) printf(" %s\n", r->warnings[i]);
     }
     if (r->taken) {
-        (void) printf("The module would take it, with %zu key%s.\n", r->used,
+        color_put(stdout, COLOR_GOOD, "The module would take it");
+        (void) printf(", with %zu key%s.\n", r->used,
                       r->used == 1 ? "" : "s");
         put_configuration(r->configuration);
         return;
     }
-    (void) fputs("The module would NOT take it: ", stdout);
+    color_put(stdout, COLOR_BAD, "The module would NOT take it:");
+    (void) fputc(' ', stdout);
     text_put(stdout, wba_str_z(r->why_not));
     (void) fputc('\n', stdout);
 }

@@ -262,6 +262,24 @@ add_bounds(wba_buf_t *buf, const directory_ask_t *ask)
     }
 }
 
+static void
+add_algorithms(wba_buf_t *buf, unsigned algorithms)
+{
+    unsigned alg;
+
+    if (algorithms == 0) {
+        return;
+    }
+    wba_buf_lit(buf, "    algorithms");
+    for (alg = 1; alg <= WBA_ALG_ALL; alg <<= 1) {
+        if (algorithms & alg) {
+            wba_buf_byte(buf, ' ');
+            wba_buf_str(buf, wba_str_z(wba_alg_name((wba_alg_t) alg)));
+        }
+    }
+    wba_buf_lit(buf, ";\n");
+}
+
 static bool
 configure(directory_report_t *r)
 {
@@ -291,6 +309,7 @@ configure(directory_report_t *r)
     if (r->agent.data != NULL) {
         add_line(&buf, "    agent ", WBA_STR_NONE, r->agent);
     }
+    add_algorithms(&buf, ask->algorithms);
     add_bounds(&buf, ask);
     wba_buf_lit(&buf, "}\n");
     r->configuration = wba_buf_view(&buf);

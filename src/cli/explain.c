@@ -5,8 +5,6 @@
  */
 #include "explain.h"
 
-#include <langinfo.h>
-#include <locale.h>
 #include <stdio.h>
 
 #include "explain_steps.h"
@@ -97,9 +95,13 @@ walk(const trial_t *t, const wba_fact_t *fact, bool utf8)
                  STEP_NONE, utf8 };
 
     w.failed = step_of(w.reason, &t->verify.facts, fact->stage);
-    (void) fputs("\nsignature \"", stdout);
+    (void) fputc('\n', stdout);
+    color_begin(stdout, COLOR_HEADING);
+    (void) fputs("signature \"", stdout);
     text_put(stdout, fact->input.label);
-    (void) fputs("\"\n", stdout);
+    (void) fputc('"', stdout);
+    color_end(stdout);
+    (void) fputc('\n', stdout);
     explain_steps(&w);
 }
 
@@ -177,7 +179,8 @@ put_guess(const trial_t *t)
         return;
     }
     if (guess(t, fact, text)) {
-        (void) fputs("The signature would verify if ", stdout);
+        color_put(stdout, COLOR_HEADING, "The signature would verify if");
+        (void) fputc(' ', stdout);
         text_put(stdout, wba_str_z(text));
         (void) puts(".");
     } else if (t->verdict.reason == WBA_REASON_BAD_SIGNATURE) {
@@ -194,13 +197,11 @@ explain_text(const trial_t *t)
     wba_str_t outcome = wba_outcome_name(t->verdict.outcome);
     const wba_reason_info_t *info = wba_reason_info(t->verdict.reason);
     char now[WHEN_TEXT];
-    bool utf8;
+    bool utf8 = text_utf8();
     size_t i;
 
-    (void) setlocale(LC_CTYPE, "");
-    utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-
-    (void) fputs("request   ", stdout);
+    color_put(stdout, COLOR_HEADING, "request");
+    (void) fputs("   ", stdout);
     text_put(stdout, t->raw.method);
     (void) fputc(' ', stdout);
     text_put(stdout, t->raw.target);
@@ -209,7 +210,8 @@ explain_text(const trial_t *t)
     (void) printf(", %zu fields, %zu bytes of body\n", t->raw.nlines,
                   t->body.len);
     when_format(t->now, now);
-    (void) printf("judged    %s, clocks may differ by %lld s\n", now,
+    color_put(stdout, COLOR_HEADING, "judged");
+    (void) printf("    %s, clocks may differ by %lld s\n", now,
                   (long long) t->policy.clock_skew);
     if (facts->reason != WBA_REASON_OK) {
         walk_fields(t, utf8);
@@ -218,9 +220,13 @@ explain_text(const trial_t *t)
         walk(t, facts->signatures[i], utf8);
     }
 
-    (void) printf("\n%.*s: %.*s\n%s\n", (int) outcome.len,
+    (void) fputc('\n', stdout);
+    color_begin(stdout, explain_color(t->verdict.outcome));
+    (void) printf("%.*s: %.*s", (int) outcome.len,
                   (const char *) outcome.data, (int) info->name.len,
-                  (const char *) info->name.data, info->help);
+                  (const char *) info->name.data);
+    color_end(stdout);
+    (void) printf("\n%s\n", info->help);
     point(t);
     put_hint(t);
     put_guess(t);

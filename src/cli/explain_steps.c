@@ -37,15 +37,37 @@ line(const char *text)
     (void) printf(INDENT "%s\n", text);
 }
 
+color_t
+explain_color(wba_outcome_t outcome)
+{
+    switch (outcome) {
+    case WBA_OUTCOME_VERIFIED:
+        return COLOR_GOOD;
+    case WBA_OUTCOME_INVALID:
+        return COLOR_BAD;
+    default:
+        return COLOR_DOUBT;
+    }
+}
+
+static color_t
+color_of(const walk_t *w)
+{
+    return explain_color(wba_reason_info(w->reason)->outcome);
+}
+
 /* "  ✓ times       ": where it is not UTF-8, words. */
 static void
 begin(const walk_t *w, step_t step, const char *name)
 {
     static const char *const marks[2][3] = { { "ok", "NO", "--" },
                                              { "✓ ", "✗ ", "· " } };
+    const color_t colors[3] = { COLOR_GOOD, color_of(w), COLOR_FAINT };
     int mark = step < w->failed ? 0 : step == w->failed ? 1 : 2;
 
-    (void) printf("  %s %-11s", marks[w->utf8][mark], name);
+    (void) fputs("  ", stdout);
+    color_put(stdout, colors[mark], marks[w->utf8][mark]);
+    (void) printf(" %-11s", name);
 }
 
 /* Says the reason under the step that failed. */
@@ -55,8 +77,11 @@ end(const walk_t *w, step_t step)
     wba_str_t name = wba_reason_info(w->reason)->name;
 
     if (step == w->failed) {
-        (void) printf(INDENT "-> %.*s\n", (int) name.len,
-                      (const char *) name.data);
+        (void) fputs(INDENT, stdout);
+        color_begin(stdout, color_of(w));
+        (void) printf("-> %.*s", (int) name.len, (const char *) name.data);
+        color_end(stdout);
+        (void) fputc('\n', stdout);
     }
 }
 
@@ -291,6 +316,21 @@ step_key(const walk_t *w)
     end(w, STEP_KEY);
 }
 
+static void
+put_algorithms(unsigned mask)
+{
+    const char *between = " ";
+    unsigned alg;
+
+    for (alg = 1; alg <= WBA_ALG_ALL; alg <<= 1) {
+        if (mask & alg) {
+            (void) printf("%s%s", between, wba_alg_name((wba_alg_t) alg));
+            between = " or ";
+        }
+    }
+    (void) fputc('\n', stdout);
+}
+
 /* What the directory asks, and how the signature falls short. */
 static void
 put_shortfall(const walk_t *w, const wba_directory_t *d)
@@ -341,10 +381,12 @@ put_shortfall(const walk_t *w, const wba_directory_t *d)
         } else {
             (void) fputs("missing", stdout);
         }
-        (void) printf(", the key is for %s\n",
-                      key->type == WBA_KEY_ED25519 ? "ed25519"
-                      : key->type == WBA_KEY_P256  ? "ecdsa-p256-sha256"
-                                                   : "RSA-PSS");
+        (void) fputs(", the key is for", stdout);
+        put_algorithms(key->algs);
+        if (w->reason == WBA_REASON_ALG_NOT_ALLOWED) {
+            (void) fputs(INDENT "this directory takes", stdout);
+            put_algorithms(d->profile.algorithms);
+        }
         break;
     default:
         break;

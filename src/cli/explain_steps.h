@@ -4,6 +4,7 @@
 #ifndef WBA_CLI_EXPLAIN_STEPS_H
 #define WBA_CLI_EXPLAIN_STEPS_H
 
+#include "color.h"
 #include "explain.h"
 
 /* In core's order. */
@@ -33,6 +34,9 @@ typedef struct {
     step_t failed; /* STEP_NONE: none */
     bool utf8;
 } walk_t;
+
+/* Of a verdict, and of what led to it. */
+color_t explain_color(wba_outcome_t outcome);
 
 /* Prints all steps of walk->fact. */
 void explain_steps(const walk_t *walk);

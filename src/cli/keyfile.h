@@ -19,18 +19,7 @@ int keyfile_read(const char *path, json_t **keys);
 json_t *keyfile_public(const json_t *private, wba_jwk_t *jwk,
                        const char **why);
 
-/* An Ed25519 key pair in libsodium's form. */
-typedef struct {
-    uint8_t secret[crypto_sign_SECRETKEYBYTES];
-    char thumbprint[WBA_THUMBPRINT_TEXT_SIZE + 1];
-} keyfile_signer_t;
-
-/* The one private key in path; clear it with keyfile_signer_clear.  CLI_OK,
- * or CLI_TROUBLE and it has said why. */
-int keyfile_signer(const char *path, keyfile_signer_t *signer);
-void keyfile_signer_clear(keyfile_signer_t *signer);
-
-/* The thumbprint of a public key as text, with a NUL behind it. */
+/* The thumbprint of a public Ed25519 key as text, with a NUL behind it. */
 void keyfile_thumbprint(const uint8_t pub[crypto_sign_PUBLICKEYBYTES],
                         char out[WBA_THUMBPRINT_TEXT_SIZE + 1]);
 

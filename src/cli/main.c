@@ -2,6 +2,7 @@
 /* wba: makes keys and directories, signs requests, and says why one was
  * refused.  Chooses the subcommand. */
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,9 +39,49 @@ usage(FILE *out)
         (void) fprintf(out, "  %-9s %s\n", commands[i]->name,
                        commands[i]->summary);
     }
-    (void) fputs("  help      how to use wba, or one of its commands\n\n"
-                 "'wba help COMMAND' lists a command's options.\n",
-                 out);
+    (void) fputs(
+        "  help      how to use wba, or one of its commands\n"
+        "\n"
+        "'wba help COMMAND' lists a command's options, with examples.\n"
+        "'wba --version' prints the version.\n"
+        "\n"
+        "Examples:\n"
+        "  wba keygen --out agent.key\n"
+        "  wba jwks agent.key > keys.json\n"
+        "  wba sign --key agent.key --url https://shop.example/ --format raw \\\n"
+        "      > request.txt\n"
+        "  wba verify --request request.txt --directory shop=keys.json\n"
+        "  wba curl --key agent.key https://shop.example/\n"
+        "  wba directory https://agent.example\n"
+        "\n"
+        "Exit status: 0 done, or verified, or a directory that the module\n"
+        "would take; 1 not verified, or not taken; 2 wrong use, or a file that\n"
+        "cannot be read or written.\n",
+        out);
+}
+
+/* Text with an indent before each line. */
+static void
+put_indented(const char *text)
+{
+    const char *end;
+
+    for (; *text != '\0'; text = end) {
+        end = strchr(text, '\n') + 1; /* each text of ours ends in one */
+        (void) fputs("  ", stdout);
+        (void) fwrite(text, 1, (size_t) (end - text), stdout);
+    }
+}
+
+static void
+usage_of(const cli_command_t *command)
+{
+    (void) fputs(command->usage, stdout);
+    (void) fputs("\nAlso --color auto|always|never: colours on a terminal "
+                 "(default), always,\nor never; and --help.\n\nExamples:\n",
+                 stdout);
+    put_indented(command->examples);
+    (void) printf("\nExit status: %s", command->status);
 }
 
 static int
@@ -62,7 +103,7 @@ help(const char *name)
     if (command == NULL) {
         return unknown(name);
     }
-    (void) fputs(command->usage, stdout);
+    usage_of(command);
     return CLI_OK;
 }
 
@@ -79,11 +120,42 @@ wants_help(int argc, char **argv)
     return false;
 }
 
+/* Obeys --color where it stands before the command, and takes it away. */
+static int
+take_color(int *argc, char ***argv)
+{
+    static const char name[] = "--color";
+    const size_t len = sizeof(name) - 1;
+    const char *word, *when;
+    int words;
+
+    while (*argc > 1 && strncmp((*argv)[1], name, len) == 0) {
+        word = (*argv)[1];
+        words = word[len] == '=' ? 1 : 2;
+        when = word[len] == '=' ? word + len + 1 : (*argv)[2];
+        if (word[len] != '=' && word[len] != '\0') {
+            break; /* another word, and no command */
+        }
+        if (when == NULL) {
+            return cli_fail("--color wants a value: auto, always or never");
+        }
+        if (cli_color(when) != CLI_OK) {
+            return CLI_TROUBLE;
+        }
+        *argc -= words;
+        *argv += words;
+    }
+    return CLI_OK;
+}
+
 static int
 run(int argc, char **argv)
 {
     const cli_command_t *command;
 
+    if (take_color(&argc, &argv) != CLI_OK) {
+        return CLI_TROUBLE;
+    }
     if (argc < 2) {
         usage(stderr);
         return CLI_TROUBLE;
@@ -114,6 +186,7 @@ main(int argc, char **argv)
 {
     int status;
 
+    (void) setlocale(LC_CTYPE, "");
     if (wba_crypto_init() != WBA_OK) {
         return cli_fail("libsodium does not start: no source of randomness?");
     }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "explain_steps.h"
 #include "text.h"
 
 /* Of a long line so much is shown before the caret, and behind it. */
@@ -380,18 +381,22 @@ tag(const trial_t *t)
     return p;
 }
 
-static unsigned
-columns(wba_str_t s)
+/* As wide as the text before the caret is shown: a tab for a tab. */
+static void
+put_blank(wba_str_t before)
 {
     size_t i;
-    unsigned n = 0;
 
-    for (i = 0; i < s.len; i++) {
-        n += s.data[i] == '\t' || (s.data[i] >= 0x20 && s.data[i] <= 0x7e)
-                 ? 1
-                 : 4;
+    for (i = 0; i < before.len; i++) {
+        if (before.data[i] == '\t') {
+            (void) fputc('\t', stdout);
+        } else {
+            (void) fputs(before.data[i] >= 0x20 && before.data[i] <= 0x7e
+                             ? " "
+                             : "    ",
+                         stdout);
+        }
     }
-    return n;
 }
 
 void
@@ -401,19 +406,18 @@ point(const trial_t *t)
                     ? tag(t)
                     : place_of(t, trial_subject(t));
     size_t from, to;
-    wba_str_t before;
-    unsigned indent;
 
     if (p.name == NULL) {
         return;
     }
     from = p.at > BEFORE ? p.at - BEFORE : 0;
     to = p.field.len - p.at > BEHIND ? p.at + BEHIND : p.field.len;
-    before = wba_str(p.field.data + from, p.at - from);
 
     (void) printf("\n  %s: %s", p.name, from ? "..." : "");
     text_put(stdout, wba_str(p.field.data + from, to - from));
     (void) puts(to < p.field.len ? "..." : "");
-    indent = (unsigned) strlen(p.name) + 4 + (from ? 3 : 0) + columns(before);
-    (void) printf("%*s^\n\n", (int) indent, "");
+    (void) printf("%*s", (int) strlen(p.name) + 4 + (from ? 3 : 0), "");
+    put_blank(wba_str(p.field.data + from, p.at - from));
+    color_put(stdout, explain_color(t->verdict.outcome), "^");
+    (void) fputs("\n\n", stdout);
 }

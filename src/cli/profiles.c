@@ -23,3 +23,23 @@ profiles_find(const char *name)
     (void) cli_fail("there is no profile '%s'; there are %s", name, names);
     return NULL;
 }
+
+int
+profiles_algorithm(const char *name, unsigned *mask)
+{
+    wba_alg_t found = wba_alg_by_name(wba_str_z(name));
+    char names[256];
+    size_t len = 0;
+    unsigned alg;
+
+    if (found != WBA_ALG_NONE) {
+        *mask |= (unsigned) found;
+        return CLI_OK;
+    }
+    for (alg = 1; alg <= WBA_ALG_ALL && len < sizeof(names); alg <<= 1) {
+        len += (size_t) snprintf(names + len, sizeof(names) - len, "%s%s",
+                                 alg > 1 ? ", " : "",
+                                 wba_alg_name((wba_alg_t) alg));
+    }
+    return cli_fail("there is no algorithm '%s'; there are %s", name, names);
+}

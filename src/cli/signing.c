@@ -415,15 +415,17 @@ static int
 sign(const signing_t *s, const wba_str_t base, const wba_mem_t *mem,
      wba_str_t *out)
 {
-    uint8_t signature[crypto_sign_BYTES];
+    uint8_t signature[SIGNER_SIGNATURE];
     wba_buf_t buf;
+    size_t len;
 
-    (void) crypto_sign_detached(signature, NULL, base.data, base.len,
-                                s->key->secret);
+    if (signer_sign(s->key, s->sign_with, base, signature, &len) != CLI_OK) {
+        return CLI_TROUBLE;
+    }
     wba_buf_init(&buf, mem, 4096);
     put(&buf, s->label);
     wba_buf_byte(&buf, '=');
-    wba_sf_write_bytes(&buf, signature, sizeof(signature));
+    wba_sf_write_bytes(&buf, signature, len);
     *out = wba_buf_view(&buf);
     return buf.status == WBA_OK ? CLI_OK : too_large();
 }

@@ -4,9 +4,9 @@
 #ifndef WBA_CLI_SIGNING_H
 #define WBA_CLI_SIGNING_H
 
-#include "keyfile.h"
 #include "profile.h"
 #include "rawmsg.h"
+#include "signer.h"
 #include "uri.h"
 
 /* Fields of a request beside those that are added here. */
@@ -14,7 +14,8 @@
 
 /* What is to be signed, and how.  Everything is borrowed. */
 typedef struct {
-    const keyfile_signer_t *key;
+    const signer_t *key;
+    wba_alg_t sign_with; /* one of key->algs */
     const char *method;
     const char *url;
     const char *headers[SIGNING_MAX_HEADERS]; /* "Name: value" */
@@ -32,7 +33,7 @@ typedef struct {
     const char *tag;
     const char *nonce; /* NULL: none */
     const char *keyid;
-    const char *alg; /* NULL: none */
+    const char *alg; /* that is stated; NULL: none */
     int64_t created;
     int64_t expires;
 } signing_t;

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "text.h"
 
+#include <langinfo.h>
 #include <stdlib.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #include "cli.h"
 
@@ -21,6 +24,53 @@ text_put(FILE *out, wba_str_t s)
             (void) fputc(s.data[i], out);
         } else {
             (void) fprintf(out, "\\x%02x", s.data[i]);
+        }
+    }
+}
+
+bool
+text_utf8(void)
+{
+    return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+/* Unicode's controls of direction, by which a text shows as another. */
+static bool
+turns(wchar_t c)
+{
+    return c == 0x61c || c == 0x200e || c == 0x200f
+           || (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+/* Bytes of the character beyond ASCII at s that may be shown; 0: none. */
+static size_t
+shown(const char *s)
+{
+    mbstate_t state;
+    wchar_t c;
+    size_t n;
+
+    memset(&state, 0, sizeof(state));
+    if (!text_utf8()) {
+        return 0;
+    }
+    n = mbrtowc(&c, s, strlen(s), &state);
+    return n < (size_t) -2 && n > 1 && iswprint((wint_t) c) && !turns(c) ? n
+                                                                         : 0;
+}
+
+void
+text_put_message(FILE *out, const char *s)
+{
+    size_t n;
+
+    for (; *s != '\0'; s += n) {
+        n = shown(s);
+        if (n > 0) {
+            (void) fwrite(s, 1, n, out);
+        } else {
+            n = 1;
+            text_put(out, wba_str(s, 1));
         }
     }
 }

@@ -12,6 +12,14 @@
  * backslash as it is. */
 void text_put(FILE *out, wba_str_t s);
 
+/* Writes a message with bytes of unknown origin in it: control characters, and
+ * what turns the direction of writing, as \xNN.  What is not ASCII stays where
+ * the locale is UTF-8's and it is that. */
+void text_put_message(FILE *out, const char *s);
+
+/* Whether the locale's characters are UTF-8.  main has set it. */
+bool text_utf8(void);
+
 /* A JSON string of s, escaped as text_put does where it is not UTF-8; null
  * when s.data is NULL.  The caller owns it. */
 json_t *text_json(wba_str_t s);

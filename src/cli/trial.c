@@ -77,6 +77,8 @@ report(void *ctx, const wba_jwks_note_t *note)
             && note->severity == WBA_JWKS_ALERT)
         {
             hint = " (--test-keys takes it)";
+        } else if (strcmp(note->text, WBA_JWKS_OTHER_ALGORITHM) == 0) {
+            hint = " (--algorithm NAME takes it)";
         }
         cli_note("%s: key %zu (%.*s) %s: %s%s", path, note->index + 1,
                  (int) sizeof(text), text, words[note->severity], note->text,
@@ -101,6 +103,7 @@ read_set(trial_t *t, size_t i, bool well_known)
     wba_jwks_options_t options = {
         .well_known = well_known,
         .test_keys = t->test_keys,
+        .algorithms = t->directories[i].profile.algorithms,
         .bare_jwk = (t->given[i].lenient & WBA_LENIENT_BARE_JWK) != 0,
     };
     wba_jwks_summary_t summary;
@@ -167,6 +170,9 @@ add_directory(trial_t *t, size_t i)
     d->profile = given->profile != NULL ? *given->profile
                                         : *wba_profile_find(url ? web : tap);
     d->lenient = given->lenient;
+    if (given->algorithms != 0) {
+        d->profile.algorithms = given->algorithms;
+    }
     if (t->max_lifetime != TRIAL_PROFILE_LIFETIME) {
         d->profile.max_lifetime = t->max_lifetime;
     }

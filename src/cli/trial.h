@@ -23,6 +23,7 @@ typedef struct {
     const char *path;
     const wba_profile_t *profile; /* NULL: by the kind of name */
     unsigned lenient;             /* mask of WBA_LENIENT_* */
+    unsigned algorithms;          /* mask of wba_alg_t; 0: the profile's */
 } trial_directory_t;
 
 /* What is known beside core's facts of one signature. */

@@ -187,7 +187,7 @@ parse_entry(parser_t *p, size_t index, const json_t *entry)
     }
     if (p->options->algorithms && !(key->algs & p->options->algorithms)) {
         note(p, index, entry, WBA_JWKS_SKIPPED,
-             "for an algorithm that is not used here");
+             WBA_JWKS_OTHER_ALGORITHM);
         return WBA_OK;
     }
     if (seen_slot(&p->by_thumbprint,

@@ -30,6 +30,9 @@ typedef enum {
                          published, or a public test key */
 } wba_jwks_severity_t;
 
+/* The text of an entry that options->algorithms skips. */
+#define WBA_JWKS_OTHER_ALGORITHM "for an algorithm that is not used here"
+
 /* What became of one entry.  The views live during the call only.  A key that
  * an earlier entry holds already is SKIPPED; a kid that it holds already is a
  * WARNING.  kid is a stranger's bytes, of any length. */

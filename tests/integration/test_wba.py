@@ -703,11 +703,20 @@ def test_all_reasons_that_can_be_met_offline_are_met_here():
 
 def test_alg_not_allowed(box):
     n = base64.urlsafe_b64encode(b"\xff" * 256).rstrip(b"=").decode()
-    rsa = {"keys": [{"kty": "RSA", "n": n, "e": "AQAB", "kid": "r", "alg": "PS512"}]}
-    box.write("rsa.json", json.dumps(rsa).encode())
+    rsa = {"kty": "RSA", "n": n, "e": "AQAB", "kid": "r"}
+    box.write("rsa.json", json.dumps({"keys": [rsa]}).encode())
     raw = box.sign(*TAP, "--keyid", "r", "--alg", "rsa-pss-sha512")
     found = box.judge(raw, directory="shop=rsa.json")
     assert found["reason"] == "alg-not-allowed"
+    text = box.run("verify", "--directory", "shop=rsa.json", stdin=raw).stdout
+    assert (b'alg is "rsa-pss-sha512", the key is for rsa-pss-sha512 or '
+            b"rsa-pss-sha256\n") in text
+    assert (b"this directory takes ed25519 or ecdsa-p256-sha256 or "
+            b"rsa-pss-sha256\n") in text
+    # A key for nothing else is not even taken, as nginx does not take it.
+    box.write("rsa.json", json.dumps({"keys": [{**rsa, "alg": "PS512"}]}).encode())
+    done = box.run("verify", "--directory", "shop=rsa.json", stdin=raw, status=2)
+    assert "skipped: for an algorithm that is not used here" in done.err
 
 
 # What verify prints
@@ -897,7 +906,8 @@ BAD_USE = [
     (["sign", "--key", "agent.key"], "sign what?"),
     (["sign", "--key", "keys.json", *TAP], "it is a public key"),
     (["sign", "--key", "two.json", *TAP], "holds 2 keys"),
-    (["sign", "--key", "rsa.key", *TAP], "no Ed25519 key"),
+    (["sign", "--key", "rsa.key", *TAP], "is no key to sign with: n is"),
+    (["sign", "--key", "x448.key", *TAP], "no Ed25519, P-256 or RSA key"),
     (["sign", "--key", "mixed-up.key", *TAP], "does not belong to"),
     (["sign", "--key", "short.key", *TAP], "not 32 octets"),
     (["sign", "--key", "nowhere", *TAP], "cannot open nowhere"),
@@ -986,6 +996,7 @@ def odds(box):
     files = {
         "two.json": {"keys": [ours, other]},
         "rsa.key": {"kty": "RSA", "n": "AA", "e": "AQAB", "d": "AA"},
+        "x448.key": {"kty": "OKP", "crv": "X448", "x": "AA", "d": "AA"},
         "mixed-up.key": {**ours, "x": other["x"]},
         "short.key": {**ours, "d": "AAAA"},
     }

@@ -21,11 +21,13 @@ def wba(*args):
                           stdout=subprocess.PIPE).stdout.decode()
 
 
-COMMANDS = re.findall(r"^  (?!help)([a-z]+) +[a-z]", wba("help"), re.M)
+COMMANDS = re.findall(r"^  (?!help)([a-z]+) +[a-z]",
+                      wba("help").partition("Examples:")[0], re.M)
+COMMON = {"color", "help"}      # every command has them
 
 
 def source_options(command):
-    """What the command's code takes."""
+    """What the command's own code takes."""
     if command == "curl":
         return source_options("sign") - {"format", "curl"}
     text = (ROOT / ("src/cli/cmd_%s.c" % command)).read_text()
@@ -33,11 +35,11 @@ def source_options(command):
 
 
 def help_options(command):
-    text = wba(command, "--help")
-    if command == "curl":       # which sends its reader there
-        assert "as wba sign does, whose options it takes" in text
-        text = wba("sign", "--help")
-    return set(re.findall(r"(?<![\w-])--([a-z][a-z-]*)", text)) - {"help"}
+    """Those that have a line of their own in its help."""
+    text = wba(command, "--help").partition("Examples:")[0]
+    for option in COMMON:
+        assert "--" + option in text
+    return set(re.findall(r"^  --([a-z][a-z-]*)", text, re.M))
 
 
 def test_there_are_commands():
@@ -49,13 +51,13 @@ def test_there_are_commands():
 def test_options_are_documented(command):
     options = source_options(command)
     assert options
-    assert options - {"help"} <= help_options(command)
+    assert options == help_options(command)
     if command == "curl":
         assert "## wba curl" in TEXT and ".It Cm curl" in PAGE
         return
     section = re.search(r"^## wba %s$(.*?)(?=^## |\Z)" % command, TEXT,
                         re.M | re.S)[1]
-    for option in options - {"help"}:
+    for option in options:
         assert "--" + option in section, option
         assert re.search(r"-%s\b" % option, PAGE), option
     assert re.search(r"^\.Cm %s$|\.It Cm %s$" % (command, command), PAGE, re.M)
@@ -67,7 +69,24 @@ def test_the_page_names_no_option_that_is_none(command):
                       re.M)
     if found:
         named = set(re.findall(r" -([a-z][a-z-]*)", found[1]))
-        assert named == source_options(command) - {"help"}
+        assert named == source_options(command)
+
+
+def test_common_options_are_documented():
+    code = (ROOT / "src/cli/cli.c").read_text()
+    assert COMMON == set(re.findall(r'= \{ "([a-z]+)", required_argument',
+                                    code)) | {"help"}
+    for option in COMMON:
+        assert "--" + option in TEXT and "-" + option in PAGE
+
+
+def test_statuses_are_documented():
+    for command in COMMANDS:
+        assert re.search(r"\nExit status: .*\b2\b", wba(command, "--help"),
+                         re.S)
+        assert re.search(r"^\| .*`(wba )?%s`.*\|.*\|.*\|$" % command, TEXT,
+                         re.M)
+    assert ".Sh EXIT STATUS" in PAGE
 
 
 def complete(*words):
@@ -84,9 +103,11 @@ def test_bash_completes():
     assert "--key" in complete("curl", "--k")
     assert complete("ver") == ["verify"]
     assert complete("help", "ke") == ["keygen"]
-    for command in set(COMMANDS) - {"curl"}:
-        assert set(complete(command, "--")) - {"--help"} == {
-            "--" + o for o in help_options(command)}
+    assert set(complete("")) == {*COMMANDS, "help", "--color", "--help",
+                                 "--version"}
+    for command in COMMANDS:
+        assert set(complete(command, "--")) == {
+            "--" + o for o in source_options(command) | COMMON}
     assert complete("verify", "--lenient", "vi") == ["visa-sample"]
     assert complete("sign", "--format", "") == ["headers", "raw", "curl"]
 

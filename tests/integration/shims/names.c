@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Names and connections of a preloaded nginx as a test wants them, so that
- * nothing leaves loopback.  The environment names two files:
+ * Names and connections of a preloaded nginx, or of another program, as a test
+ * wants them, so that nothing leaves loopback.  The environment names files:
  *
  *   WBA_TEST_NAMES     a table, read anew at each call; its lines:
  *       HOST MS ADDR[,ADDR...]     resolves after so many milliseconds; "-":
@@ -13,6 +13,7 @@
  *       wall SECONDS               so far ahead is gettimeofday(), by which
  *                                  nginx knows the time of day
  *   WBA_TEST_CONNECTS  a log: "lookup HOST", "connect ADDR:PORT"
+ *   WBA_TEST_ROOTS     the certificates that are read as the system's
  *
  * IPv6 addresses stand in brackets.  Names that are not in the table do not
  * resolve, unmapped addresses outside loopback are unreachable.  A turn is
@@ -47,6 +48,7 @@
 /* nginx's workers have another environment than their master. */
 static char table_name[PATH_MAX];
 static char log_name[PATH_MAX];
+static char roots_name[PATH_MAX];
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
@@ -59,12 +61,16 @@ remember_environment(void)
 {
     const char *table = getenv("WBA_TEST_NAMES");
     const char *log = getenv("WBA_TEST_CONNECTS");
+    const char *roots = getenv("WBA_TEST_ROOTS");
 
     if (table != NULL) {
         snprintf(table_name, sizeof(table_name), "%s", table);
     }
     if (log != NULL) {
         snprintf(log_name, sizeof(log_name), "%s", log);
+    }
+    if (roots != NULL) {
+        snprintf(roots_name, sizeof(roots_name), "%s", roots);
     }
 }
 
@@ -320,6 +326,35 @@ connect(int fd, const struct sockaddr *address, socklen_t len)
         return -1;
     }
     return real(fd, address, len);
+}
+
+/* --- certificates */
+
+#define ROOTS "/etc/ssl/certs/ca-certificates.crt" /* Debian's */
+
+static FILE *
+open_file(const char *path, const char *mode)
+{
+    FILE *(*real)(const char *, const char *);
+    void *symbol = next("fopen64");
+
+    memcpy(&real, &symbol, sizeof(real));
+    if (roots_name[0] != '\0' && strcmp(path, ROOTS) == 0) {
+        path = roots_name;
+    }
+    return real(path, mode);
+}
+
+FILE *
+fopen(const char *path, const char *mode)
+{
+    return open_file(path, mode);
+}
+
+FILE *
+fopen64(const char *path, const char *mode)
+{
+    return open_file(path, mode);
 }
 
 /* --- time */
