@@ -299,6 +299,13 @@ bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECON
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) \
 	    --modules $(INTEROP)/node_modules --json build/bench/result.json
 
+# The counts that are kept: tests/bench/instructions.json.
+.PHONY: instructions
+instructions: bench-deps ## count instructions by callgrind, compare with those kept (UPDATE=1: keep these)
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@$(PYTHON) tests/bench/instructions.py --build $(BUILD) \
+	    $(if $(UPDATE),--update) $(if $(TOP),--top $(TOP))
+
 .PHONY: bench-nonces
 bench-nonces: $(BUILD)/nonces ## measure the nonce table alone: fills, sizes, processes
 	@$(BUILD)/nonces
