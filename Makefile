@@ -31,7 +31,9 @@ TEST_PACKAGES := chromium
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 # For the other compiler, the sanitizers and the fuzzers.
-CI_PACKAGES := clang libclang-rt-14-dev
+CI_PACKAGES := clang libclang-rt-14-dev valgrind
+# For the benchmarks: callgrind's header, and the profile.
+BENCH_PACKAGES := valgrind linux-perf
 
 WARN := -Wall -Wextra -Werror -Wshadow
 OPT := -O2 -g
@@ -88,7 +90,7 @@ wba: $(WBA) ## build the tool wba
 help: ## print this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) \
 	    | sed -E 's/^([a-z-]+):.*## */\1\t/' \
-	    | awk -F'\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+	    | awk -F'\t' '{ printf "  make %-17s %s\n", $$1, $$2 }'
 
 # --- what must be installed
 
@@ -261,8 +263,32 @@ run: deps ## install what is needed, build, show agents at a shop, leave it up
 asan: ## run the unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=asan unit conformance
 
-$(BUILD)/load: tests/bench/load.c $(CORE_LIB)
-	@$(CC) $(CFLAGS) -D_DEFAULT_SOURCE -o $@ $< $(CORE_LIB) $(LIBS)
+# --- measuring
+
+BENCH_CFLAGS = $(CFLAGS) -D_DEFAULT_SOURCE
+BENCH_LOAD := tests/bench/load_request.c tests/bench/load_frames.c
+BENCH_BIN := $(addprefix $(BUILD)/,load fill stages ngx_http_bench_module.so)
+
+.PHONY: bench-deps
+bench-deps: deps
+	@$(call install_missing,$(BENCH_PACKAGES))
+
+$(BUILD)/load: tests/bench/load.c $(BENCH_LOAD) tests/bench/load.h $(CORE_LIB)
+	@$(CC) $(BENCH_CFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
+
+$(BUILD)/fill: tests/bench/fill.c $(BENCH_LOAD) tests/bench/load.h $(CORE_LIB)
+	@$(CC) $(BENCH_CFLAGS) -o $@ $(filter-out %.h,$^) $(LIBS)
+
+$(BUILD)/stages: tests/bench/stages.c $(BENCH_LOAD) tests/bench/load.h $(CORE_LIB)
+	@$(CC) $(BENCH_CFLAGS) -Wl,--wrap=crypto_sign_verify_detached \
+	    -o $@ $(filter-out %.h,$^) $(LIBS)
+
+# One file, which needs no configure of its own.
+$(BUILD)/ngx_http_bench_module.so: tests/bench/ngx_http_bench_module.c $(CONFIGURED)
+	@cd $(NGINX_SRC) && $(CC) $(OPT) $(MODULE_WARN) $(HARDEN) -fPIC -shared \
+	    -I src/core -I src/event -I src/event/modules -I src/os/unix \
+	    -I $(NGINX_BUILD) -I src/http -I src/http/modules -I src/http/v2 \
+	    -o $@ $(CURDIR)/$< -lsodium
 
 $(BUILD)/nonces: tests/bench/nonces.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
@@ -271,12 +297,33 @@ $(BUILD)/verdicts: tests/bench/verdicts.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
 .PHONY: bench
-bench: all $(BUILD)/load $(BUILD)/nonces $(BUILD)/verdicts ## measure: ratios within one run, on loopback
-	@$(PYTHON) tests/bench/run.py --build $(BUILD)
-	@$(PYTHON) tests/bench/directories.py --build $(BUILD)
+bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=200)
+	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(INTEROP)/node_modules
+	@$(PYTHON) tests/bench/bench.py --build $(BUILD) \
+	    --modules $(INTEROP)/node_modules --json build/bench/result.json
+
+# The counts that are kept: tests/bench/instructions.json.
+.PHONY: instructions
+instructions: bench-deps ## count instructions by callgrind, compare with those kept (UPDATE=1: keep these)
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@$(PYTHON) tests/bench/instructions.py --build $(BUILD) \
+	    $(if $(UPDATE),--update) $(if $(TOP),--top $(TOP))
+
+.PHONY: bench-nonces
+bench-nonces: $(BUILD)/nonces ## measure the nonce table alone: fills, sizes, processes
 	@$(BUILD)/nonces
-	@$(PYTHON) tests/bench/nonce_stores.py --build $(BUILD)
+
+.PHONY: bench-verdicts
+bench-verdicts: $(BUILD)/verdicts ## measure what the cache for static signatures saves
 	@$(BUILD)/verdicts
+
+.PHONY: bench-stores
+bench-stores: all $(BUILD)/load ## measure nonce stores: shared, file, Redis
+	@$(PYTHON) tests/bench/nonce_stores.py --build $(BUILD)
+
+.PHONY: bench-directories
+bench-directories: all $(BUILD)/load ## measure requests while directories are in trouble
+	@$(PYTHON) tests/bench/directories.py --build $(BUILD)
 
 # --- installing
 

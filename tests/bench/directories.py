@@ -19,16 +19,13 @@ import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/integration"))
+from common import SEED
+from harness.client import fetch
+from harness.directory import Directory
+from harness.nginx import Nginx, wait_for
+from harness.signer import Key, Request, Sig, jwks, sign
+from harness.tls import Authority
 
-from harness.client import fetch                                # noqa: E402
-from harness.directory import Directory                         # noqa: E402
-from harness.nginx import Nginx, wait_for                       # noqa: E402
-from harness.signer import Key, Request, Sig, jwks, sign        # noqa: E402
-from harness.tls import Authority                               # noqa: E402
-
-SEED = "c6" * 32
 COUNT = 8000
 ROUNDS = 3
 TROUBLED = 4

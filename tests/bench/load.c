@@ -1,173 +1,305 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The load of the benchmarks: signs requests beforehand, then sends them over
- * keep-alive connections on loopback and counts the answers; or measures one
- * libsodium verification.  Bounded in count; prints one JSON object, with the
- * time from sending to the answer's end (microseconds) at the median, the 99th
- * percentile, and the longest.
+ * keep-alive connections on loopback and counts the answers.  Bounded in count;
+ * prints one JSON object, with the time from sending to the answer's end
+ * (microseconds) at the median, the 99th percentile, and the longest.
  *
- *     load raw COUNT
- *     load http PORT COUNT CONNECTIONS PATH KIND SEED [now]
+ *     load http PORT COUNT CONNECTIONS PATH KIND SEED [OPTION...]
+ *     load describe PATH KIND SEED [OPTION...]   sizes of such a request
+ *     load jwk SEED                              the public key set
  *
- * KIND: plain (no signature), tap, forged, expired.  SEED: 64 hex digits of
- * the Ed25519 seed.  `load jwk SEED` prints the public key set.
+ * KIND: plain (no signature), tap, forged, expired, ... (see load_request.c).
+ * SEED: 64 hex digits of the Ed25519 seed.  Options:
+ *
+ *     spin        never sleep: one who sends need not wake us, which on a
+ *                 virtual machine costs microseconds for each answer.  Wants a
+ *                 core of its own.
+ *     h2          HTTP/2, with prior knowledge
+ *     warm=N      requests that come first and are not measured
+ *     pool=N      so many different requests, again and again, instead of each
+ *                 one another
+ *     pid=N,...   processes whose processor time is measured
+ *     body=BYTES  of kinds digest and post
+ *     pem=FILE keyid=TEXT  the key of kinds rsa and ecdsa
  */
-#include "jwk.h"
+#include "load.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
-#include <poll.h>
-#include <sodium.h>
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <netinet/tcp.h>
 
-#define HOST "shop.example"
-#define REQUEST_SIZE 1024
+#define MAX_PIDS 8
+#define PATIENCE 10 /* seconds without any answer */
 
 typedef struct {
-    uint8_t pk[crypto_sign_PUBLICKEYBYTES];
-    uint8_t sk[crypto_sign_SECRETKEYBYTES];
-    char keyid[WBA_THUMBPRINT_TEXT_SIZE + 1];
-} identity_t;
+    int port;
+    size_t count, connections, warm, pool;
+    bool spin;
+    int pids[MAX_PIDS];
+    size_t npids;
+    load_order_t order;
+    const load_protocol_t *protocol;
 
+    uint8_t *heads; /* pool times LOAD_HEAD */
+    size_t *lengths;
+    size_t base_size;
+    load_connection_t *conns;
+    int epoll;
+    size_t statuses[600];
+    double *times; /* of what is measured */
+} load_t;
+
+/* What processes have used up. */
 typedef struct {
-    int fd;
-    size_t sent;     /* of the request under way */
-    size_t request;  /* its index */
-    bool busy;
-    double since;    /* when it was sent */
-    size_t got;      /* bytes of the answer so far */
-    char answer[4096];
-} connection_t;
+    double cpu;  /* seconds on a core */
+    double wait; /* seconds ready to run, and not running */
+    unsigned long faults;
+} usage_t;
 
 static double
-seconds(clockid_t clock)
+seconds(void)
 {
     struct timespec t;
 
-    clock_gettime(clock, &t);
+    clock_gettime(CLOCK_MONOTONIC, &t);
     return (double) t.tv_sec + (double) t.tv_nsec / 1e9;
 }
 
-static void
+static _Noreturn void
 die(const char *what)
 {
     perror(what);
     exit(2);
 }
 
-static void
-identity_make(identity_t *id, const char *hex)
+static void *
+need(void *p)
 {
-    uint8_t seed[crypto_sign_SEEDBYTES], thumbprint[WBA_THUMBPRINT_SIZE];
-    size_t n;
+    if (p == NULL) {
+        die("malloc");
+    }
+    return p;
+}
 
-    if (sodium_hex2bin(seed, sizeof(seed), hex, strlen(hex), NULL, &n, NULL)
-            != 0
-        || n != sizeof(seed))
+/* --- processor time */
+
+static void
+add_thread(usage_t *u, int pid, const char *thread)
+{
+    unsigned long long cpu, wait;
+    char path[64];
+    FILE *f;
+
+    (void) snprintf(path, sizeof(path), "/proc/%d/task/%.20s/schedstat", pid,
+                    thread);
+    f = fopen(path, "r");
+    if (f == NULL || fscanf(f, "%llu %llu", &cpu, &wait) != 2) {
+        die(path);
+    }
+    u->cpu += (double) cpu / 1e9;
+    u->wait += (double) wait / 1e9;
+    fclose(f);
+}
+
+static void
+add_process(usage_t *u, int pid)
+{
+    char path[64], text[512];
+    unsigned long faults;
+    struct dirent *e;
+    DIR *dir;
+    FILE *f;
+
+    (void) snprintf(path, sizeof(path), "/proc/%d/task", pid);
+    dir = opendir(path);
+    if (dir == NULL) {
+        die(path);
+    }
+    while ((e = readdir(dir)) != NULL) {
+        if (isdigit((unsigned char) e->d_name[0])) {
+            add_thread(u, pid, e->d_name);
+        }
+    }
+    closedir(dir);
+
+    (void) snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+    f = fopen(path, "r");
+    if (f == NULL || fgets(text, sizeof(text), f) == NULL
+        || sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %lu",
+                  &faults)
+               != 1)
     {
-        fprintf(stderr, "the seed must be 64 hex digits\n");
-        exit(2);
+        die(path);
     }
-    crypto_sign_seed_keypair(id->pk, id->sk, seed);
-    wba_jwk_thumbprint_ed25519(id->pk, thumbprint);
-    wba_thumbprint_text(thumbprint, (uint8_t *) id->keyid);
-    id->keyid[WBA_THUMBPRINT_TEXT_SIZE] = '\0';
+    u->faults += faults;
+    fclose(f);
+}
+
+static usage_t
+usage(const load_t *l)
+{
+    struct timespec nap = { 0, 2000000 };
+    usage_t u = { 0, 0, 0 };
+    size_t i;
+
+    /* The kernel adds up when a process goes to sleep. */
+    nanosleep(&nap, NULL);
+    for (i = 0; i < l->npids; i++) {
+        add_process(&u, l->pids[i]);
+    }
+    return u;
+}
+
+/* --- connections */
+
+static void
+send_all(int fd, struct iovec *iov, int n)
+{
+    ssize_t sent;
+
+    while (n > 0) {
+        sent = writev(fd, iov, n);
+        if (sent < 0) {
+            die("send");
+        }
+        while (n > 0 && (size_t) sent >= iov->iov_len) {
+            sent -= (ssize_t) iov->iov_len;
+            iov++;
+            n--;
+        }
+        if (n > 0) {
+            iov->iov_base = (uint8_t *) iov->iov_base + sent;
+            iov->iov_len -= (size_t) sent;
+        }
+    }
 }
 
 static void
-print_jwks(const identity_t *id)
-{
-    char x[64];
-
-    sodium_bin2base64(x, sizeof(x), id->pk, sizeof(id->pk),
-                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    printf("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"}]}\n",
-           x);
-}
-
-static size_t
-make_request(char *out, const identity_t *id, const char *path,
-             const char *kind, long now)
-{
-    uint8_t raw[16], sig[crypto_sign_BYTES];
-    char nonce[32], b64[128], params[512], base[1024];
-    long created = now;
-    int n;
-
-    if (strcmp(kind, "plain") == 0) {
-        return (size_t) snprintf(out, REQUEST_SIZE,
-                                 "GET %s HTTP/1.1\r\nHost: " HOST
-                                 "\r\n\r\n", path);
-    }
-    if (strcmp(kind, "expired") == 0) {
-        created -= 4000;
-    }
-    randombytes_buf(raw, sizeof(raw));
-    sodium_bin2base64(nonce, sizeof(nonce), raw, sizeof(raw),
-                      sodium_base64_VARIANT_ORIGINAL);
-    snprintf(params, sizeof(params),
-             "(\"@authority\" \"@path\");created=%ld;expires=%ld;keyid=\"%s\""
-             ";alg=\"ed25519\";nonce=\"%s\";tag=\"agent-browser-auth\"",
-             created, created + 480, id->keyid, nonce);
-    n = snprintf(base, sizeof(base),
-                 "\"@authority\": " HOST "\n\"@path\": %s\n"
-                 "\"@signature-params\": %s", path, params);
-    crypto_sign_detached(sig, NULL, (uint8_t *) base, (size_t) n, id->sk);
-    if (strcmp(kind, "forged") == 0) {
-        sig[3] ^= 1;
-    }
-    sodium_bin2base64(b64, sizeof(b64), sig, sizeof(sig),
-                      sodium_base64_VARIANT_ORIGINAL);
-    return (size_t) snprintf(out, REQUEST_SIZE,
-                             "GET %s HTTP/1.1\r\nHost: " HOST "\r\n"
-                             "Signature-Input: sig2=%s\r\n"
-                             "Signature: sig2=:%s:\r\n\r\n",
-                             path, params, b64);
-}
-
-/* True when the answer is whole; *status is its code. */
-static bool
-answer_whole(connection_t *c, int *status)
-{
-    char *end, *length;
-
-    c->answer[c->got] = '\0';
-    end = strstr(c->answer, "\r\n\r\n");
-    if (end == NULL) {
-        return false;
-    }
-    length = strstr(c->answer, "Content-Length: ");
-    if (length == NULL || length > end) {
-        fprintf(stderr, "an answer without Content-Length\n");
-        exit(2);
-    }
-    if (c->got < (size_t) (end + 4 - c->answer) + strtoul(length + 16, NULL, 10))
-    {
-        return false;
-    }
-    *status = atoi(c->answer + 9);
-    return true;
-}
-
-static void
-connection_open(connection_t *c, int port)
+connection_open(load_t *l, load_connection_t *c)
 {
     struct sockaddr_in to = { .sin_family = AF_INET,
-                              .sin_port = htons((uint16_t) port) };
+                              .sin_port = htons((uint16_t) l->port) };
+    struct epoll_event ev = { .events = EPOLLIN, .data.ptr = c };
+    struct iovec iov;
+    uint8_t begin[256];
     int one = 1;
 
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM, 0);
-    if (c->fd < 0 || connect(c->fd, (struct sockaddr *) &to, sizeof(to)) != 0) {
+    if (c->fd < 0 || connect(c->fd, (struct sockaddr *) &to, sizeof(to)) != 0
+        || epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev) != 0)
+    {
         die("connect");
     }
     setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    iov.iov_base = begin;
+    iov.iov_len = l->protocol->begin(begin);
+    if (iov.iov_len) {
+        send_all(c->fd, &iov, 1);
+    }
+}
+
+static void
+send_request(load_t *l, load_connection_t *c, size_t number)
+{
+    size_t i = number % l->pool;
+    uint8_t *head = l->heads + i * LOAD_HEAD;
+    struct iovec iov[2] = {
+        { head, l->lengths[i] },
+        { (void *) (uintptr_t) l->order.body, l->order.body_size },
+    };
+
+    l->protocol->address(c, head);
+    c->busy = true;
+    c->since = seconds();
+    send_all(c->fd, iov, l->order.body_size ? 2 : 1);
+}
+
+/* The status of the answer that is whole now, or 0. */
+static int
+receive(load_t *l, load_connection_t *c)
+{
+    ssize_t n = recv(c->fd, c->answer + c->got,
+                     sizeof(c->answer) - 1 - c->got, 0);
+
+    if (n <= 0) {
+        die("recv");
+    }
+    c->got += (size_t) n;
+    return l->protocol->answer(c);
+}
+
+/* Sends requests first to first + count - 1 and waits for all answers; their
+ * times go to times, if there is one. */
+static void
+run(load_t *l, size_t first, size_t count, double *times)
+{
+    struct epoll_event events[64];
+    size_t next = 0, done = 0, i;
+    double heard = seconds();
+    int status, ready, e;
+
+    for (i = 0; i < l->connections && next < count; i++) {
+        send_request(l, &l->conns[i], first + next++);
+    }
+    while (done < count) {
+        ready = epoll_wait(l->epoll, events, 64,
+                           l->spin ? 0 : PATIENCE * 1000);
+        if (ready < 0 || (ready == 0 && seconds() > heard + PATIENCE)) {
+            errno = ready ? errno : ETIMEDOUT;
+            die("epoll_wait");
+        }
+        for (e = 0; e < ready; e++) {
+            load_connection_t *c = events[e].data.ptr;
+
+            status = receive(l, c);
+            if (status == 0 || !c->busy) {
+                continue;
+            }
+            heard = seconds();
+            if (times) {
+                times[done] = heard - c->since;
+            }
+            l->statuses[status % 600]++;
+            c->busy = false;
+            done++;
+            if (next < count) {
+                send_request(l, c, first + next++);
+            }
+        }
+    }
+}
+
+/* --- the whole */
+
+static void
+prepare(load_t *l)
+{
+    load_request_t request;
+    size_t i;
+
+    l->order.now = (long) time(NULL);
+    l->heads = need(malloc(l->pool * LOAD_HEAD));
+    l->lengths = need(calloc(l->pool, sizeof(*l->lengths)));
+    for (i = 0; i < l->pool; i++) {
+        load_request(&request, &l->order, i);
+        l->lengths[i] = l->protocol->write(&request, l->order.body_size,
+                                           l->heads + i * LOAD_HEAD);
+        l->base_size = request.base_size;
+    }
 }
 
 static int
@@ -178,145 +310,193 @@ compare_times(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int
-run_http(int argc, char **argv)
+static void
+print_result(load_t *l, double took, const usage_t *used)
 {
-    size_t count, nconn, next = 0, done = 0, i, statuses[600] = { 0 };
-    struct pollfd *fds;
-    connection_t *conns;
-    identity_t id;
-    size_t *lengths;
-    char *requests;
-    double start, *times;
-    int status;
-    long now;
+    size_t i, n = 0;
 
-    if (argc < 8) {
-        return 2;
-    }
-    count = strtoul(argv[3], NULL, 10);
-    nconn = strtoul(argv[4], NULL, 10);
-    identity_make(&id, argv[7]);
-    now = (long) time(NULL);
-
-    requests = malloc(count * REQUEST_SIZE);
-    lengths = calloc(count, sizeof(*lengths));
-    times = calloc(count + 1, sizeof(*times));
-    conns = calloc(nconn, sizeof(*conns));
-    fds = calloc(nconn, sizeof(*fds));
-    if (requests == NULL || lengths == NULL || times == NULL || conns == NULL
-        || fds == NULL)
-    {
-        die("malloc");
-    }
-    for (i = 0; i < count; i++) {
-        lengths[i] = make_request(requests + i * REQUEST_SIZE, &id, argv[5],
-                                  argv[6], now);
-    }
-    for (i = 0; i < nconn; i++) {
-        connection_open(&conns[i], atoi(argv[2]));
-        fds[i].fd = conns[i].fd;
-        fds[i].events = POLLIN;
-    }
-
-    start = seconds(CLOCK_MONOTONIC);
-    while (done < count) {
-        for (i = 0; i < nconn && next < count; i++) {
-            if (!conns[i].busy) {
-                if (send(conns[i].fd, requests + next * REQUEST_SIZE,
-                         lengths[next], 0) != (ssize_t) lengths[next])
-                {
-                    die("send");
-                }
-                conns[i].busy = true;
-                conns[i].since = seconds(CLOCK_MONOTONIC);
-                conns[i].got = 0;
-                next++;
-            }
-        }
-        if (poll(fds, (nfds_t) nconn, 5000) <= 0) {
-            die("poll");
-        }
-        for (i = 0; i < nconn; i++) {
-            connection_t *c = &conns[i];
-            ssize_t n;
-
-            if (!(fds[i].revents & (POLLIN | POLLHUP | POLLERR))) {
-                continue;
-            }
-            n = recv(c->fd, c->answer + c->got,
-                     sizeof(c->answer) - 1 - c->got, 0);
-            if (n <= 0) {
-                die("recv");
-            }
-            c->got += (size_t) n;
-            if (answer_whole(c, &status)) {
-                statuses[status % 600]++;
-                c->busy = false;
-                times[done++] = seconds(CLOCK_MONOTONIC) - c->since;
-            }
+    printf("{\"requests\": %zu, \"seconds\": %.6f, \"cpu\": %.6f, "
+           "\"wait\": %.6f, \"faults\": %lu, \"statuses\": {",
+           l->count, took, used->cpu, used->wait, used->faults);
+    for (i = 0; i < 600; i++) {
+        if (l->statuses[i]) {
+            printf("%s\"%zu\": %zu", n++ ? ", " : "", i, l->statuses[i]);
         }
     }
-    start = seconds(CLOCK_MONOTONIC) - start;
-
-    printf("{\"requests\": %zu, \"seconds\": %.6f, \"statuses\": {", count,
-           start);
-    for (i = 0, nconn = 0; i < 600; i++) {
-        if (statuses[i]) {
-            printf("%s\"%zu\": %zu", nconn++ ? ", " : "", i, statuses[i]);
-        }
-    }
-    qsort(times, count, sizeof(*times), compare_times);
+    qsort(l->times, l->count, sizeof(*l->times), compare_times);
     printf("}, \"p50\": %.1f, \"p99\": %.1f, \"max\": %.1f}\n",
-           times[count / 2] * 1e6, times[count * 99 / 100] * 1e6,
-           times[count - 1] * 1e6);
-    free(requests);
-    free(times);
-    free(lengths);
-    free(conns);
-    free(fds);
+           l->times[l->count / 2] * 1e6, l->times[l->count * 99 / 100] * 1e6,
+           l->times[l->count - 1] * 1e6);
+}
+
+static int
+run_http(load_t *l)
+{
+    usage_t before, after;
+    double took;
+    size_t i;
+
+    l->pool = l->pool ? l->pool : l->count + l->warm;
+    l->conns = need(calloc(l->connections, sizeof(*l->conns)));
+    l->times = need(calloc(l->count, sizeof(*l->times)));
+    l->epoll = epoll_create1(0);
+    prepare(l);
+    for (i = 0; i < l->connections; i++) {
+        connection_open(l, &l->conns[i]);
+    }
+    run(l, 0, l->warm, NULL);
+    before = usage(l);
+    took = seconds();
+    run(l, l->warm, l->count, l->times);
+    took = seconds() - took;
+    after = usage(l);
+    after.cpu -= before.cpu;
+    after.wait -= before.wait;
+    after.faults -= before.faults;
+    print_result(l, took, &after);
     return 0;
 }
 
 static int
-run_raw(size_t count)
+describe(load_t *l)
 {
-    uint8_t pk[crypto_sign_PUBLICKEYBYTES], sk[crypto_sign_SECRETKEYBYTES];
-    uint8_t sig[crypto_sign_BYTES], base[340];
-    size_t i, good = 0;
-    double start;
+    l->pool = 1;
+    prepare(l);
+    printf("{\"head\": %zu, \"base\": %zu}\n", l->lengths[0], l->base_size);
+    return 0;
+}
 
-    crypto_sign_keypair(pk, sk);
-    randombytes_buf(base, sizeof(base));
-    crypto_sign_detached(sig, NULL, base, sizeof(base), sk);
-    start = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    for (i = 0; i < count; i++) {
-        good += crypto_sign_verify_detached(sig, base, sizeof(base), pk) == 0;
+static int
+print_jwks(const char *seed)
+{
+    load_identity_t id;
+    char x[64];
+
+    load_identity(&id, seed);
+    sodium_bin2base64(x, sizeof(x), id.pk, sizeof(id.pk),
+                      sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+    printf("{\"keys\":[{\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"%s\"}]}\n",
+           x);
+    return 0;
+}
+
+static void
+read_pem(load_t *l, const char *path)
+{
+    FILE *f = fopen(path, "r");
+
+    if (f == NULL) {
+        die(path);
     }
-    start = seconds(CLOCK_PROCESS_CPUTIME_ID) - start;
-    printf("{\"requests\": %zu, \"seconds\": %.6f}\n", good, start);
-    return good == count ? 0 : 2;
+    l->order.pem = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+    fclose(f);
+    if (l->order.pem == NULL) {
+        fprintf(stderr, "load: no private key in %s\n", path);
+        exit(2);
+    }
+}
+
+static void
+read_pids(load_t *l, const char *text)
+{
+    char *end;
+
+    while (l->npids < MAX_PIDS) {
+        l->pids[l->npids++] = (int) strtol(text, &end, 10);
+        if (*end != ',') {
+            break;
+        }
+        text = end + 1;
+    }
+}
+
+/* False: no such option. */
+static bool
+option(load_t *l, const char *word)
+{
+    const char *value = strchr(word, '=');
+    size_t n = value ? (size_t) (value - word) : strlen(word);
+
+    value = value ? value + 1 : "";
+#define IS(name) (n == sizeof(name) - 1 && memcmp(word, name, n) == 0)
+    if (IS("spin")) {
+        l->spin = true;
+    } else if (IS("h2")) {
+        l->protocol = &load_http2;
+    } else if (IS("warm")) {
+        l->warm = strtoul(value, NULL, 10);
+    } else if (IS("pool")) {
+        l->pool = strtoul(value, NULL, 10);
+    } else if (IS("pid")) {
+        read_pids(l, value);
+    } else if (IS("body")) {
+        l->order.body_size = strtoul(value, NULL, 10);
+        l->order.body = need(calloc(1, l->order.body_size));
+    } else if (IS("pem")) {
+        read_pem(l, value);
+    } else if (IS("keyid")) {
+        (void) snprintf(l->order.pem_keyid, sizeof(l->order.pem_keyid), "%s",
+                        value);
+    } else {
+        return false;
+    }
+#undef IS
+    return true;
+}
+
+static int
+usage_error(void)
+{
+    fprintf(stderr, "see the comment at the top of load.c; kinds:%s\n",
+            load_kinds());
+    return 2;
+}
+
+/* argv: PATH KIND SEED [OPTION...] */
+static bool
+read_order(load_t *l, int argc, char **argv)
+{
+    int i;
+
+    if (argc < 3 || !load_kind_known(argv[1])) {
+        return false;
+    }
+    l->protocol = &load_http1;
+    l->order.path = argv[0];
+    l->order.kind = argv[1];
+    load_identity(&l->order.id, argv[2]);
+    load_stranger(&l->order.stranger, argv[2]);
+    for (i = 3; i < argc; i++) {
+        if (!option(l, argv[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 int
 main(int argc, char **argv)
 {
-    identity_t id;
+    static load_t l;
 
     if (sodium_init() < 0) {
         return 2;
     }
-    if (argc == 3 && strcmp(argv[1], "raw") == 0) {
-        return run_raw(strtoul(argv[2], NULL, 10));
-    }
     if (argc == 3 && strcmp(argv[1], "jwk") == 0) {
-        identity_make(&id, argv[2]);
-        print_jwks(&id);
-        return 0;
+        return print_jwks(argv[2]);
     }
-    if (argc >= 8 && strcmp(argv[1], "http") == 0) {
-        return run_http(argc, argv);
+    if (argc >= 5 && strcmp(argv[1], "describe") == 0
+        && read_order(&l, argc - 2, argv + 2))
+    {
+        return describe(&l);
     }
-    fprintf(stderr, "see the comment at the top of load.c\n");
-    return 2;
+    if (argc >= 8 && strcmp(argv[1], "http") == 0
+        && read_order(&l, argc - 5, argv + 5))
+    {
+        l.port = atoi(argv[2]);
+        l.count = strtoul(argv[3], NULL, 10);
+        l.connections = strtoul(argv[4], NULL, 10);
+        return l.count && l.connections ? run_http(&l) : 2;
+    }
+    return usage_error();
 }

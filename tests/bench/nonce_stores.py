@@ -26,12 +26,9 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/integration"))
-
-from harness.nginx import Nginx, wait_for                       # noqa: E402
-from harness.redis import Redis                                 # noqa: E402
-from run import SEED, cpu_seconds, load                         # noqa: E402
+from common import SEED, cpu_seconds, load
+from harness.nginx import Nginx, wait_for
+from harness.redis import Redis
 
 COUNT = 10000
 ALONE = 2000
