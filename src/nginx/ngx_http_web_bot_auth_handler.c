@@ -55,6 +55,10 @@ ngx_http_web_bot_auth_handler(ngx_http_request_t *r)
     }
 
     ctx->judged = 0;
+    if (ctx->left) {
+        ctx->left = 0;
+        ctx->begun = NULL;
+    }
     ngx_http_wba_begin(ctx, lcf);
 
     rc = ngx_http_wba_run(ctx);
@@ -228,12 +232,11 @@ ngx_http_wba_run(ngx_http_web_bot_auth_ctx_t *ctx)
 }
 
 /* As far as it can go without waiting, reading the body or recording.  What a
- * signature would wait for is left to the next pass, so that it hides nothing
- * of the others: by one of them the request may be over its limit. */
+ * signature would wait for is left to the access phase, so that it hides
+ * nothing of the others: by one of them the request may be over its limit. */
 void
 ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx)
 {
-    ngx_uint_t                         left = 0;
     ngx_http_web_bot_auth_loc_conf_t  *lcf;
 
     lcf = ngx_http_get_module_loc_conf(ctx->request,
@@ -247,14 +250,10 @@ ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx)
     while (ngx_http_wba_step(ctx) == WBA_NEED_KEY) {
         if (ngx_http_wba_keys_answer(ctx, 1) != NGX_OK) {
             wba_verify_keys(&ctx->verify, WBA_REASON_DIRECTORY_UNAVAILABLE);
-            left = 1;
+            ctx->left = 1;
         }
     }
     wba_judge(&ctx->verify.facts, &lcf->policy, ngx_time(), &ctx->verdict);
-
-    if (left) {
-        ctx->begun = NULL;
-    }
 }
 
 /* NGX_OK would grant under "satisfy any": it is for verified and allowed

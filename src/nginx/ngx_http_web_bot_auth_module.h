@@ -371,6 +371,7 @@ typedef struct {
     wba_verdict_t verdict;
     unsigned initialised:1;
     unsigned busy:1;    /* asking for settings that may be variables */
+    unsigned left:1;    /* early, a key was not waited for */
     unsigned judged:1;  /* verdict is this pass's */
     unsigned refused:1; /* a refusal was counted and logged */
     unsigned final:1;   /* and no other module could let the request in */

@@ -92,7 +92,10 @@ class Recipe:
     def replayed(self, *args, **over):
         request = self.request(*args, **over)
         assert self.ask(request).status == 200
-        return self.ask(request)
+        response = self.ask(request)
+        assert response.status != 429 \
+            or self.nginx.refusals()[-1] == "nonce-replayed"
+        return response
 
     def limited_by(self, zone):
         return 'by zone "%s"' % zone in self.nginx.error_log
