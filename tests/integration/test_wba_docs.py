@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Every command and option of wba is in its help, in docs/wba.md and in wba(1);
-what bash completes comes of the help."""
+"""Every command and option of wba is in its help, in docs/wba.md and in
+wba(1)."""
 
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 
 import pytest
@@ -87,32 +86,3 @@ def test_statuses_are_documented():
         assert re.search(r"^\| .*`(wba )?%s`.*\|.*\|.*\|$" % command, TEXT,
                          re.M)
     assert ".Sh EXIT STATUS" in PAGE
-
-
-def complete(*words):
-    script = (". %s; COMP_WORDS=(%s); COMP_CWORD=%d; _wba; "
-              "printf '%%s\\n' \"${COMPREPLY[@]}\"") % (
-        ROOT / "src/packaging/completion/wba.bash",
-        " ".join("'%s'" % w for w in (WBA,) + words), len(words))
-    return subprocess.run(["bash", "-c", script], check=True, timeout=60,
-                          stdout=subprocess.PIPE).stdout.decode().split()
-
-
-def test_bash_completes():
-    assert set(COMMANDS) <= set(complete(""))
-    assert "--key" in complete("curl", "--k")
-    assert complete("ver") == ["verify"]
-    assert complete("help", "ke") == ["keygen"]
-    assert set(complete("")) == {*COMMANDS, "help", "--color", "--help",
-                                 "--version"}
-    for command in COMMANDS:
-        assert set(complete(command, "--")) == {
-            "--" + o for o in source_options(command) | COMMON}
-    assert complete("verify", "--lenient", "vi") == ["visa-sample"]
-    assert complete("sign", "--format", "") == ["headers", "raw", "curl"]
-
-
-@pytest.mark.skipif(not shutil.which("zsh"), reason="no zsh")
-def test_zsh_reads_its_completion():
-    subprocess.run(["zsh", "-n", ROOT / "src/packaging/completion/_wba"],
-                   check=True)
