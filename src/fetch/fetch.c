@@ -11,6 +11,7 @@
 #include "fetch_private.h"
 
 #include <dlfcn.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 
 static int
@@ -34,6 +35,7 @@ job_release(wba_fetch_job_t *job)
     }
     curl_multi_remove_handle(job->fetch->multi, job->easy);
     curl_easy_cleanup(job->easy);
+    ERR_clear_error(); /* see act() */
     job->easy = NULL;
     wba_fetch_unwatch(job->fetch, job); /* should libcurl not have said so */
 }
@@ -176,6 +178,10 @@ act(wba_fetch_t *fetch, curl_socket_t fd, int events)
     int running;
 
     code = curl_multi_socket_action(fetch->multi, fd, events, &running);
+
+    /* OpenSSL's errors are the thread's: nginx would take those of a handshake
+     * that failed here for its own next connection's. */
+    ERR_clear_error();
     if (code != CURLM_OK && code != CURLM_BAD_SOCKET) {
         /* No transfer can be relied on to go on. */
         for (job = fetch->jobs; job != NULL; job = job->next) {
@@ -363,6 +369,7 @@ wba_fetch_free(wba_fetch_t *fetch)
         wba_fetch_cancel(fetch->jobs);
     }
     curl_multi_cleanup(fetch->multi); /* closes idle connections */
+    ERR_clear_error();
     wba_fetch_unwatch(fetch, NULL);
     fetch->hooks->timer(fetch->loop, -1);
     free(fetch);

@@ -6,6 +6,7 @@ import pytest
 from harness.agents import BOT, BROWSER, LISTED, PAYER
 from harness.client import Connection, fetch
 from harness.expect import expect
+from harness.nginx import wait_for
 from harness.signer import Request, flip_bit
 
 CONF = """
@@ -80,3 +81,40 @@ def test_keepalive(nginx, authority):
         for reason in "ok", "nonce-replayed", "nonce-replayed":
             c.send(request)
             expect(c.receive(), reason)
+
+
+# A directory's failed handshake is no concern of the shop's.
+
+FAILING = """
+%%GLOBALS%%
+worker_processes 1;
+events {}
+http {
+    %%HTTP%%
+    web_bot_auth_directory remote { url %%URL%%; profile tap; }
+    web_bot_auth_wait 1s max=0;
+    web_bot_auth on;
+    server {
+        listen 127.0.0.1:%%PORT%% ssl;
+        server_name shop.test;
+        ssl_certificate %%CERT%%;
+        ssl_certificate_key %%KEY%%;
+        location / { %%OK%% }
+    }
+}
+"""
+
+
+def test_a_failed_handshake_leaves_nothing_to_the_next(serve, authority,
+                                                       directory):
+    """OpenSSL's errors are the thread's: nginx would find those of libcurl's
+    handshake, and alert."""
+    nginx = serve(FAILING, CERT=authority.cert, KEY=authority.key,
+                  URL=directory.url("/keys"))
+    for times in (1, 2):
+        wait_for("a failed fetch", lambda n=times: nginx.error_log.count(
+            "SSL certificate problem") >= n)
+        for _ in range(3):
+            assert fetch(nginx.port(), Request(), tls=authority.ca).status \
+                == 403
+    assert "stale global SSL error" not in nginx.error_log

@@ -68,8 +68,8 @@ class Page:
             if fence is None and title:
                 heading, part = title[2], ""
                 self.headings.append((len(title[1]), heading))
-                assert heading not in self.sections, heading
-                self.sections[heading], self.leads[heading] = "", []
+                self.sections.setdefault(heading, "")
+                self.leads.setdefault(heading, [])
                 continue
             lead = re.match(r"\*\*([A-Z][a-z ]+)", line)
             if fence is None and lead and heading:

@@ -50,13 +50,16 @@ FOLDERS = ("etc/nginx/modules-enabled", "etc/nginx/conf.d",
 
 
 class Machine(Nginx):
-    """loaded: the module and wba are there already."""
+    """loaded: the module and wba are there already.  store: the certificates
+    that it knows authorities by.  other: texts that are adapted besides."""
 
     def __init__(self, binaries, authority, loaded=True, upstream=None,
-                 names=None):
+                 names=None, store=None, other=()):
         self.authority = authority
+        self.store = store or authority.ca
         self.upstream = upstream
         self.loaded = loaded
+        self.other = dict(other)
         super().__init__(*binaries, NGINX_CONF, names=names)
 
     # Files
@@ -89,7 +92,7 @@ class Machine(Nginx):
                     % (nginx, self.binary, self.dir))
         self.script("wba", 'if [ "$1" = directory ]; then shift; '
                     "exec env LD_PRELOAD='%s' %s directory --ca %s \"$@\"; fi; "
-                    'exec %s "$@"' % (names, wba, self.authority.ca, wba))
+                    'exec %s "$@"' % (names, wba, self.store, wba))
 
     def script(self, name, text):
         path = self.write("bin/" + name, "#!/bin/bash\n%s\n" % text)
@@ -109,10 +112,12 @@ class Machine(Nginx):
         if self.upstream:
             text = text.replace("127.0.0.1:8080",
                                 "127.0.0.1:%d" % self.upstream.port)
+        for here, there in self.other.items():
+            text = text.replace(here, there)
         # Where tests have their certificates from.
         return re.sub(r"(?m)^web_bot_auth_directory \w+ \{\n +url https:",
                       "web_bot_auth_trusted_certificate %s;\n\\g<0>"
-                      % self.authority.ca, text, count=1)
+                      % self.store, text, count=1)
 
     def typed(self, command):
         """A command, adapted."""
@@ -123,6 +128,8 @@ class Machine(Nginx):
     def printed(self, text):
         """What a command printed, as it would be elsewhere."""
         text = text.replace(str(self.dir), "")
+        for here, there in self.other.items():
+            text = text.replace(there, here)
         for name, port in self.ports.items():
             text = text.replace("127.0.0.1:%d" % port,
                                 "127.0.0.1:" + name[len("PORT_"):])
@@ -180,7 +187,7 @@ class Machine(Nginx):
 
 
 # What only looks: others may not have written yet what it looks for.
-LOOKS = ("tail ", "grep ", "curl -s http://127.0.0.1")
+LOOKS = ("tail ", "grep ", "ls ", "curl -s http://127.0.0.1")
 
 
 class Walk:
