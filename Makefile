@@ -32,7 +32,7 @@ TEST_PACKAGES := chromium bash zsh
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 # For the other compiler, the sanitizers and the fuzzers.
-CI_PACKAGES := clang libclang-rt-14-dev valgrind
+CI_PACKAGES := clang libclang-rt-14-dev llvm valgrind
 # For the benchmarks: callgrind's header, and the profile.
 BENCH_PACKAGES := valgrind linux-perf
 
@@ -45,6 +45,14 @@ else ifeq ($(FLAVOUR),asan)
 CC := gcc
 OPT := -O1 -g -fno-omit-frame-pointer
 SAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+else ifeq ($(FLAVOUR),fuzz)
+CC := clang
+OPT := -O1 -g -fno-omit-frame-pointer
+SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+else ifeq ($(FLAVOUR),cover)
+CC := clang
+OPT := -O1 -g
+SAN := -fprofile-instr-generate -fcoverage-mapping
 else
 CC := gcc
 endif
@@ -53,7 +61,7 @@ export CC
 # nginx's headers leave parameters unused.
 MODULE_WARN := $(WARN) -Wno-unused-parameter
 HARDEN := -fstack-protector-strong -Wformat -Werror=format-security
-ifneq ($(FLAVOUR),asan)
+ifeq ($(filter asan fuzz cover,$(FLAVOUR)),)
 HARDEN += -D_FORTIFY_SOURCE=2
 endif
 
@@ -325,6 +333,60 @@ bench-stores: all $(BUILD)/load ## measure nonce stores: shared, file, Redis
 .PHONY: bench-directories
 bench-directories: all $(BUILD)/load ## measure requests while directories are in trouble
 	@$(PYTHON) tests/bench/directories.py --build $(BUILD)
+
+# --- fuzzing: build/fuzz is FLAVOUR=fuzz, build/cover FLAVOUR=cover; any other
+# flavour's targets run over files alone
+
+FUZZ_SECONDS ?= 60
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/%,$(FUZZ_SRC))
+FUZZ_CLI := $(BUILD)/libwba-cli.a
+FUZZ_RUN := $(PYTHON) tests/fuzz/run.py
+FUZZ_MAIN := tests/fuzz/main.c
+FUZZ_LINK :=
+ifeq ($(FLAVOUR),fuzz)
+FUZZ_MAIN :=
+FUZZ_LINK := -fsanitize=fuzzer
+endif
+
+$(FUZZ_CLI): $(call obj,$(filter-out src/cli/main.c,$(CLI_SRC)))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(FUZZ_CLI) $(FETCH_LIB) $(CORE_LIB)
+	@mkdir -p $(@D)
+	@echo "  LD    $(@F)"
+	@$(CC) $(CFLAGS) -Itests/fuzz $(FUZZ_LINK) -o $@ $< $(FUZZ_MAIN) \
+	    $(FUZZ_CLI) $(FETCH_LIB) $(CORE_LIB) $(LIBS)
+
+.PHONY: fuzz-build
+fuzz-build: $(FUZZ_BIN)
+
+.PHONY: fuzz-deps
+fuzz-deps: deps
+	@$(call install_missing,$(CI_PACKAGES))
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz fuzz-build
+
+.PHONY: fuzz
+fuzz: fuzz-deps ## run each fuzz target for FUZZ_SECONDS (60), two at a time; fails on any finding
+	@$(FUZZ_RUN) fuzz --seconds $(FUZZ_SECONDS) --targets "$(FUZZ_TARGETS)"
+
+.PHONY: fuzz-regress
+fuzz-regress: fuzz-deps ## run the inputs that are kept in tests/fuzz/corpus, no fuzzing
+	@$(FUZZ_RUN) regress --targets "$(FUZZ_TARGETS)"
+
+.PHONY: fuzz-merge
+fuzz-merge: fuzz-deps ## put what fuzzing has found into tests/fuzz/corpus, as few inputs as reach it all
+	@$(FUZZ_RUN) merge --targets "$(FUZZ_TARGETS)"
+
+.PHONY: fuzz-summary
+fuzz-summary: ## add up the runs of the fuzz targets: time, executions, edges
+	@$(FUZZ_RUN) summary
+
+.PHONY: fuzz-coverage
+fuzz-coverage: fuzz-deps ## lines and branches of core and fetch that the inputs reach, per target
+	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
+	@$(FUZZ_RUN) coverage --targets "$(FUZZ_TARGETS)"
 
 # --- installing
 

@@ -245,8 +245,8 @@ buckets_of(const wba_replay_t *table, uint32_t partition)
     return (const bucket_t *) first + (size_t) partition * table->buckets;
 }
 
-static bool
-locks_init(wba_replay_t *table)
+bool
+wba_replay_renew_locks(wba_replay_t *table)
 {
     pthread_mutexattr_t attr;
     uint32_t i;
@@ -289,7 +289,7 @@ wba_replay_init(void *region, size_t size, const uint8_t secret[16],
     atomic_init(&table->reference, sub(now->wall, now->monotonic));
     atomic_init(&table->cold, warm ? INT64_MIN : now->wall);
     atomic_init(&table->latest, now->wall);
-    if (!locks_init(table)) {
+    if (!wba_replay_renew_locks(table)) {
         return NULL;
     }
     atomic_store(&table->magic, MAGIC);

@@ -68,6 +68,13 @@ wba_replay_t *wba_replay_init(void *region, size_t size,
  */
 wba_replay_t *wba_replay_attach(void *region, size_t size);
 
+/*
+ * Makes all locks anew, free; false: the platform's locks failed.  For a table
+ * that outlived all who used it: a damaged lock, or one that was copied while
+ * it was held, would be waited for for ever.  Nobody else may be using it.
+ */
+bool wba_replay_renew_locks(wba_replay_t *table);
+
 /* Bytes of a table that never change after wba_replay_init, its secret among
  * them: to tell a damaged one from a sound one. */
 #define WBA_REPLAY_IDENTITY 56

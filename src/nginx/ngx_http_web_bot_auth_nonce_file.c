@@ -27,6 +27,7 @@ struct ngx_http_wba_nonce_file_s {
     u_char *map;
     size_t size; /* of the map */
     wba_replay_t *table;
+    bool inherited; /* others may be using it */
 };
 
 /* The machine's present run; one that cannot be told is like no other. */
@@ -123,6 +124,7 @@ ngx_http_wba_nonce_file_take(ngx_http_wba_nonce_file_t *file, u_char *path,
     }
     file->fd = ngx_http_wba_nonce_file_inherited(fi);
     if (file->fd != NGX_INVALID_FILE) {
+        file->inherited = true;
         return NGX_OK;
     }
 
@@ -234,6 +236,10 @@ ngx_http_wba_nonce_file_use(u_char *path, size_t region,
     file->table = wba_replay_file_check(file->map, file->size, region, boot,
                                         why);
     if (file->table == NULL) {
+        goto failed;
+    }
+    if (!file->inherited && !wba_replay_renew_locks(file->table)) {
+        *why = "its locks cannot be made";
         goto failed;
     }
     file->dev = fi.st_dev;

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 
 import pytest
@@ -109,6 +110,24 @@ def test_a_crash_keeps_the_nonces(start):
     nginx.start()
     expect(fetch(nginx.port(), used), "nonce-replayed")
     warm(nginx)
+
+
+def test_locks_that_a_copy_found_held(start):
+    """A file that was copied while in use, and put back: no worker waits for
+    whoever held its locks then."""
+    nginx = start()
+    used = warm(nginx)
+    stop(nginx)
+    path = nginx.dir / "nonces"
+    data = bytearray(path.read_bytes())
+    partitions, = struct.unpack_from("=I", data, 4096 + 16)
+    assert 1 <= partitions <= 1024
+    for i in range(partitions):     # held by a thread that lives
+        struct.pack_into("=I", data, 4096 + 128 + 64 * i, os.getpid())
+    path.write_bytes(data)
+    nginx.start()
+    expect(fetch(nginx.port(), used), "nonce-replayed")
+    expect(ask(nginx), "ok")
 
 
 def damage(at):

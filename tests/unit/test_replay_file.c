@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "kit.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "replay_file.h"
@@ -104,6 +105,33 @@ test_every_bit_flipped(void **state)
     free(file);
 }
 
+/* Locks that a copy of the file found held, or that are no locks any more, are
+ * waited for by nobody. */
+static void
+test_damaged_locks(void **state)
+{
+    uint8_t thumbprint[WBA_THUMBPRINT_SIZE] = { 1 };
+    wba_nonce_t nonce = { thumbprint, WBA_STR("n"), start.wall + 10,
+                          start.wall + 600 };
+    wba_clock_t now = { start.wall + 20, start.monotonic + 20 };
+    uint8_t *file = new_file();
+    const char *why = NULL;
+    wba_replay_t *table;
+    uint8_t *lock = file + WBA_REPLAY_FILE_HEADER + 128;
+
+    (void) state;
+    table = wba_replay_file_check(file, FILE_SIZE, REGION, boot, &why);
+    assert_int_equal(wba_replay_record(table, &nonce, 1, 5, &now),
+                     WBA_STORE_FRESH);
+    memset(lock, 0x5a, sizeof(pthread_mutex_t));
+    table = wba_replay_file_check(file, FILE_SIZE, REGION, boot, &why);
+    assert_non_null(table);
+    assert_true(wba_replay_renew_locks(table));
+    assert_int_equal(wba_replay_record(table, &nonce, 1, 5, &now),
+                     WBA_STORE_SEEN);
+    free(file);
+}
+
 /* One that another has taken the place of is not taken up again; in memory it
  * is, cold. */
 static void
@@ -145,6 +173,7 @@ main(void)
         cmocka_unit_test(test_kept),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_every_bit_flipped),
+        cmocka_unit_test(test_damaged_locks),
         cmocka_unit_test(test_superseded),
     };
 

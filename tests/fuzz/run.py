@@ -1,0 +1,332 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs the fuzz targets and keeps account of it.
+
+    run.py fuzz --seconds N [--targets a,b]   each target for N seconds
+    run.py regress                            only the kept inputs
+    run.py merge                              what was found goes into the tree
+    run.py summary                            the ledger, added up
+    run.py coverage                           lines and branches, per target
+
+The targets are built in build/fuzz (and build/cover) by the Makefile.  Inputs
+that are kept lie in tests/fuzz/corpus/TARGET; those of this machine in
+build/fuzz/corpus/TARGET.  A finding is left in build/fuzz/findings.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+# Of all inputs together that are kept in the tree, and of one.
+MAX_KEPT = 2 * 1024 * 1024
+MAX_KEPT_ONE = 16 * 1024
+
+ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1:"
+                    "detect_stack_use_after_return=1:"
+                    "strict_string_checks=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+}
+
+LINE = re.compile(r"cov: (\d+) ft: (\d+)")
+DONE = re.compile(r"^stat::number_of_executed_units: *(\d+)", re.M)
+
+
+class Places:
+    def __init__(self, build):
+        self.build = pathlib.Path(build).resolve()
+        self.bin = self.build
+        self.findings = self.build / "findings"
+        self.ledger = self.build / "ledger"
+
+    def binary(self, target):
+        return self.bin / ("fuzz_" + target)
+
+    def kept(self, target):
+        return HERE / "corpus" / target
+
+    def found(self, target):
+        return self.build / "corpus" / target
+
+
+def targets(chosen):
+    names = sorted(path.stem[len("fuzz_"):]
+                   for path in HERE.glob("fuzz_*.c"))
+    if not chosen:
+        return names
+    chosen = chosen.split(",")
+    unknown = set(chosen) - set(names)
+    if unknown:
+        sys.exit("no such target: " + ", ".join(sorted(unknown)))
+    return chosen
+
+
+def options(target):
+    """What a target asks of the fuzzer: NAME = VALUE lines."""
+    found = {"max_len": "4096", "timeout": "20", "rss_limit_mb": "2048"}
+    path = HERE / (target + ".options")
+    if path.exists():
+        for line in path.read_text().splitlines():
+            match = re.match(r"(\w+) *= *(\S+)", line)
+            if match:
+                found[match[1]] = match[2]
+    return ["-%s=%s" % item for item in found.items()]
+
+
+def inputs(folder):
+    return [path for path in folder.glob("*") if path.is_file()] \
+        if folder.is_dir() else []
+
+
+def shown(path):
+    try:
+        return str(path.relative_to(ROOT))
+    except ValueError:
+        return str(path)
+
+
+def run(command, **more):
+    return subprocess.run([str(word) for word in command],
+                          env={**os.environ, **ENVIRONMENT},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          check=False, **more)
+
+
+# --- fuzzing
+
+
+def note(places, target, seconds, executions, cov, features):
+    """One line of the ledger: when, target, seconds, executions, edges,
+    features."""
+    with open(places.ledger, "a", encoding="ascii") as ledger:
+        ledger.write("%d %s %.0f %d %d %d\n" % (
+            time.time(), target, seconds, executions, cov, features))
+
+
+def fuzz_one(places, target, args):
+    found = places.found(target)
+    found.mkdir(parents=True, exist_ok=True)
+    places.findings.mkdir(exist_ok=True)
+    log = places.findings / (target + ".log")
+    log.unlink(missing_ok=True)
+    command = [places.binary(target), found]
+    if places.kept(target).is_dir():
+        command.append(places.kept(target))
+    command += options(target)
+    dictionary = HERE / (target + ".dict")
+    if dictionary.exists():
+        command.append("-dict=%s" % dictionary)
+    command += ["-max_total_time=%d" % args.seconds, "-print_final_stats=1",
+                "-artifact_prefix=%s/%s-" % (places.findings, target)]
+    command += ["-use_value_profile=1"] if args.value_profile else []
+    command += args.more
+    begun = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="wba-fuzz-") as scratch:
+        done = run(command, cwd=scratch)
+    output = done.stdout.decode("latin-1")
+    progress = LINE.findall(output)
+    executions = DONE.search(output)
+    cov, features = map(int, progress[-1]) if progress else (0, 0)
+    count = int(executions[1]) if executions else 0
+    note(places, target, time.monotonic() - begun, count, cov, features)
+    text = "  %-5s %-14s %10d executions, %5d edges, %6d features" % (
+        "ok" if done.returncode == 0 else "FAIL", target, count, cov,
+        features)
+    if done.returncode != 0:
+        log.write_text(output, encoding="latin-1")
+        artefacts = re.findall(r"Test unit written to (\S+)", output)
+        text += "\n        %s" % shown(log)
+        for path in artefacts:
+            text += "\n        again with: %s %s" % (
+                shown(places.binary(target)), shown(pathlib.Path(path)))
+    print(text, flush=True)
+    return done.returncode == 0
+
+
+def fuzz(places, args):
+    names = targets(args.targets)
+    missing = [t for t in names if not places.binary(t).exists()]
+    if missing:
+        sys.exit("not built: " + ", ".join(missing))
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        good = list(pool.map(lambda t: fuzz_one(places, t, args), names))
+    if not all(good):
+        sys.exit("findings: see %s" % shown(places.findings))
+
+
+def regress(places, args):
+    bad = False
+    for target in targets(args.targets):
+        kept = inputs(places.kept(target))
+        done = run([places.binary(target), *kept, *options(target)]
+                   if kept else [places.binary(target), "-runs=0"])
+        print("  %-5s %-14s %4d inputs" % (
+            "FAIL" if done.returncode else "ok", target, len(kept)))
+        if done.returncode:
+            print(done.stdout.decode("latin-1")[-4000:])
+            bad = True
+    if bad:
+        sys.exit("an input that is kept does not pass")
+
+
+# --- what is kept
+
+
+def merge_one(places, target, args):
+    kept = places.kept(target)
+    with tempfile.TemporaryDirectory(prefix="wba-merge-") as scratch:
+        into = pathlib.Path(scratch) / "into"
+        into.mkdir()
+        done = run([places.binary(target), "-merge=1", "-set_cover_merge=1",
+                    "-use_counters=0", "-max_len=%d" % MAX_KEPT_ONE,
+                    "-timeout=20", into, kept, places.found(target)],
+                   cwd=scratch)
+        if done.returncode != 0:
+            print(done.stdout.decode("latin-1")[-2000:])
+            sys.exit("merge of %s failed" % target)
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir(parents=True)
+        for path in inputs(into):
+            shutil.copy(path, kept / path.name[:16])
+    sizes = [path.stat().st_size for path in inputs(kept)]
+    print("  %-14s %4d inputs, %7d bytes" % (target, len(sizes), sum(sizes)))
+    return sum(sizes)
+
+
+def merge(places, args):
+    total = sum(merge_one(places, t, args) for t in targets(args.targets))
+    if total > MAX_KEPT:
+        sys.exit("%d bytes are too many to keep" % total)
+
+
+# --- figures
+
+
+def summary(places, args):
+    rows = collections.OrderedDict()
+    if places.ledger.exists():
+        for line in places.ledger.read_text().splitlines():
+            _, target, seconds, count, cov, features = line.split()
+            row = rows.setdefault(target, [0, 0, 0, 0, 0])
+            row[0] += 1
+            row[1] += int(seconds)
+            row[2] += int(count)
+            row[3] = max(row[3], int(cov))
+            row[4] = max(row[4], int(features))
+    print("| target | minutes | executions | edges | features |")
+    print("|---|---|---|---|---|")
+    for target in sorted(rows):
+        runs, seconds, count, cov, features = rows[target]
+        print("| %s | %d | %s | %d | %d |" % (
+            target, round(seconds / 60), "{:,}".format(count), cov, features))
+    seconds = sum(row[1] for row in rows.values())
+    count = sum(row[2] for row in rows.values())
+    print("| **all** | %d (%.1f h) | %s | | |" % (
+        round(seconds / 60), seconds / 3600, "{:,}".format(count)))
+
+
+def percent(part):
+    return "%5.1f" % part["percent"] if part["count"] else "    -"
+
+
+def coverage(places, args):
+    """Of core and fetch, by clang's source-based coverage; cli too where a
+    target links it."""
+    import json
+    profiles = places.build / "profiles"
+    shutil.rmtree(profiles, ignore_errors=True)
+    profiles.mkdir(parents=True)
+    names = targets(args.targets)
+    print("| target | lines | branches |")
+    print("|---|---|---|")
+    done = []
+
+    def export(data, binaries, folders):
+        objects = [word for b in binaries[1:] for word in ("-object", b)]
+        out = run([args.llvm + "llvm-cov" + args.suffix, "export",
+                   "-summary-only", "-instr-profile=%s" % data, binaries[0],
+                   *objects,
+                   *[ROOT / "src" / folder for folder in folders]])
+        return json.loads(out.stdout)["data"][0]
+
+    def merged(into, raws):
+        out = run([args.llvm + "llvm-profdata" + args.suffix, "merge",
+                   "-sparse", "-o", into, *raws])
+        if out.returncode:
+            sys.exit(out.stdout.decode())
+
+    for target in names:
+        raw = profiles / (target + ".raw")
+        folders = [f for f in (places.kept(target), places.found(target))
+                   if f.is_dir()]
+        subprocess.run([str(places.binary(target)), *map(str, folders)],
+                       env={**os.environ, "LLVM_PROFILE_FILE": str(raw)},
+                       check=True, stdout=subprocess.DEVNULL,
+                       stderr=subprocess.DEVNULL)
+        data = profiles / (target + ".data")
+        merged(data, [raw])
+        done.append(raw)
+        files = export(data, [places.binary(target)], ["core", "fetch"])
+        touched = [f["summary"] for f in files["files"]
+                   if f["summary"]["lines"]["covered"]]
+        lines = [sum(s["lines"][k] for s in touched)
+                 for k in ("covered", "count")]
+        branches = [sum(s["branches"][k] for s in touched)
+                    for k in ("covered", "count")]
+        print("| %s | %d of %d | %d of %d |" % (target, *lines, *branches))
+    data = profiles / "all.data"
+    merged(data, done)
+    everything = export(data, [places.binary(t) for t in names],
+                        ["core", "fetch"])
+    totals = everything["totals"]
+    print("| **all, of all of core and fetch** "
+          "| %d of %d (%s %%) | %d of %d (%s %%) |" % (
+              totals["lines"]["covered"], totals["lines"]["count"],
+              percent(totals["lines"]).strip(),
+              totals["branches"]["covered"], totals["branches"]["count"],
+              percent(totals["branches"]).strip()))
+    if args.files:
+        for entry in sorted(everything["files"],
+                            key=lambda f: f["filename"]):
+            s = entry["summary"]
+            print("  %-32s lines %s %%  branches %s %%" % (
+                shown(pathlib.Path(entry["filename"])), percent(s["lines"]),
+                percent(s["branches"])))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["fuzz", "regress", "merge",
+                                         "summary", "coverage"])
+    parser.add_argument("--build", default=ROOT / "build/fuzz")
+    parser.add_argument("--bin", help="where the binaries are")
+    parser.add_argument("--targets", default="")
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--value-profile", action="store_true")
+    parser.add_argument("--files", action="store_true")
+    parser.add_argument("--llvm", default="")
+    parser.add_argument("--suffix", default="-14")
+    parser.add_argument("more", nargs="*", help="for the fuzzer itself")
+    args = parser.parse_args()
+    places = Places(args.build)
+    if args.what == "coverage":
+        places.bin = ROOT / "build/cover"
+    if args.bin:
+        places.bin = pathlib.Path(args.bin).resolve()
+    globals()[args.what](places, args)
+
+
+if __name__ == "__main__":
+    main()
