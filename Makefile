@@ -274,6 +274,11 @@ bench: all $(BUILD)/load $(BUILD)/nonces $(BUILD)/verdicts ## measure: ratios wi
 	@$(BUILD)/nonces
 	@$(PYTHON) tests/bench/nonce_stores.py --build $(BUILD)
 	@$(BUILD)/verdicts
+	@$(PYTHON) tests/bench/flood.py --build $(BUILD)
+
+.PHONY: bench-flood
+bench-flood: all $(BUILD)/load ## measure plain pages during a flood of forgeries
+	@$(PYTHON) tests/bench/flood.py --build $(BUILD)
 
 # --- installing
 
