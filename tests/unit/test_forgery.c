@@ -266,6 +266,28 @@ others_are_not_charged(void **state)
     /* another limit is another budget */
     assert_int_equal(spend(table, &m, 1, A, NOW, 99), 6);
     assert_int_equal(spend(table, &n, 1, A, NOW, 99), 5);
+    l = limit_of(10, 1, 10); /* one depth */
+    m = limit_of(1, 1, 1);
+    assert_int_equal(spend(table, &l, 1, A, NOW, 99), 10);
+    assert_int_equal(spend(table, &m, 1, A, NOW, 99), 1);
+    munmap(table, 1 << 16);
+}
+
+/* Nor is an address of the other family that begins with the same bytes. */
+static void
+families(void **state)
+{
+    static const uint8_t v4[4] = { 192, 0, 2, 1 };
+    static const uint8_t v6[16] = { 192, 0, 2, 1 };
+    wba_forgery_limit_t l = limit_of(1, 60, 1);
+    wba_forgery_t *table = table_new(1 << 16);
+    wba_peer_t p = wba_forgery_peer(wba_str(v4, sizeof(v4)));
+    wba_peer_t q = wba_forgery_peer(wba_str(v6, sizeof(v6)));
+
+    (void) state;
+    wba_forgery_failed(table, &l, &p, keys[A], NOW);
+    assert_false(wba_forgery_may_try(table, &l, &p, keys[A], NOW));
+    assert_true(wba_forgery_may_try(table, &l, &q, keys[A], NOW));
     munmap(table, 1 << 16);
 }
 
@@ -646,6 +668,7 @@ main(void)
         cmocka_unit_test(sizes),
         cmocka_unit_test(used_up_and_refilled),
         cmocka_unit_test(others_are_not_charged),
+        cmocka_unit_test(families),
         cmocka_unit_test(known_keys),
         cmocka_unit_test(standing_ends),
         cmocka_unit_test(verifying_seldom_writes),

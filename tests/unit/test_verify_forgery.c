@@ -74,16 +74,20 @@ forget(void)
 }
 
 static kit_t *
-shop(void)
+with_limit(kit_t *k)
 {
-    kit_t *k = kit_shop();
-
     k->env.may_try = may_try;
     k->env.tried = tried;
     k->policy.forgery = &some;
     kit_request(k, HEAD);
     forget();
     return k;
+}
+
+static kit_t *
+shop(void)
+{
+    return with_limit(kit_shop());
 }
 
 /* alice's keyid with bob's signature */
@@ -256,12 +260,7 @@ two_keys(void)
 
     kit_put(k, kit_directory(k, "one", "tap", NULL), BOB, "kid");
     kit_put(k, kit_directory(k, "two", "tap", NULL), ALICE, "kid");
-    k->env.may_try = may_try;
-    k->env.tried = tried;
-    k->policy.forgery = &some;
-    kit_request(k, HEAD);
-    forget();
-    return k;
+    return with_limit(k);
 }
 
 static void
@@ -326,15 +325,10 @@ each_signature_counts(void **state)
 static void
 one_not_tried_keeps_all_back(void **state)
 {
-    kit_t *k = kit_shop();
+    kit_t *k = shop();
 
     (void) state;
-    k->env.may_try = may_try;
-    k->env.tried = tried;
-    k->policy.forgery = &some;
     kit_put(k, D_TAP, BOB, "kid-bob");
-    kit_request(k, HEAD);
-    forget();
     kit_sign(k, ALICE, "a", TAP("1"));
     kit_sign(k, BOB, "b", COVERED TIMES KEYID ED NONCE("2") PAY);
     limited[BOB] = true;
@@ -462,6 +456,16 @@ static_signatures(void **state)
     kit_run(k);
     expect_verdict(k, R(FORGERY_LIMITED));
     assert_int_equal(asked, 1);
+
+    /* nobody else pays for the look: neither nonce nor base */
+    limited[ALICE] = true;
+    kit_request(k, HEAD "X-Base: 1\r\n");
+    kit_sign(k, ALICE, "sig1",
+             "(\"@authority\" \"@path\" \"x-base\")" TIMES KEYID ED NONCE("n")
+             BROWSE);
+    kit_run(k);
+    expect_verdict(k, R(FORGERY_LIMITED));
+    expect_trace(k, "AKL");
     free(region);
     kit_free(k);
 }
