@@ -325,6 +325,11 @@ bench-nonces: $(BUILD)/nonces ## measure the nonce table alone: fills, sizes, pr
 .PHONY: bench-verdicts
 bench-verdicts: $(BUILD)/verdicts ## measure what the cache for static signatures saves
 	@$(BUILD)/verdicts
+	@$(PYTHON) tests/bench/flood.py --build $(BUILD)
+
+.PHONY: bench-flood
+bench-flood: all $(BUILD)/load ## measure plain pages during a flood of forgeries
+	@$(PYTHON) tests/bench/flood.py --build $(BUILD)
 
 .PHONY: bench-stores
 bench-stores: all $(BUILD)/load ## measure nonce stores: shared, file, Redis

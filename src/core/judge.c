@@ -5,7 +5,8 @@ static const uint16_t default_answers[WBA_CLASS_COUNT] = {
     [WBA_CLASS_NONE] = 0,       [WBA_CLASS_MALFORMED] = 400,
     [WBA_CLASS_UNSIGNED] = 403, [WBA_CLASS_INVALID] = 403,
     [WBA_CLASS_REPLAYED] = 429, [WBA_CLASS_UNKNOWN] = 403,
-    [WBA_CLASS_UNAVAILABLE] = 503, [WBA_CLASS_DENIED] = 403,
+    [WBA_CLASS_UNAVAILABLE] = 503, [WBA_CLASS_LIMITED] = 429,
+    [WBA_CLASS_DENIED] = 403,
 };
 
 unsigned
@@ -207,6 +208,20 @@ judge_link(const wba_facts_t *facts, const wba_fact_t *fact,
     }
 }
 
+/* Whether one of the signatures was not tried, for want of a budget. */
+static bool
+limited(const wba_facts_t *facts)
+{
+    size_t i;
+
+    for (i = 0; i < facts->count; i++) {
+        if (facts->signatures[i]->aside == WBA_REASON_FORGERY_LIMITED) {
+            return true;
+        }
+    }
+    return false;
+}
+
 wba_reason_t
 wba_judge_signature(const wba_facts_t *facts, const wba_fact_t *fact,
                     const wba_policy_t *policy, int64_t now)
@@ -234,6 +249,11 @@ wba_judge_signature(const wba_facts_t *facts, const wba_fact_t *fact,
                                  fact->key_exp, policy, now);
     if (reason != WBA_REASON_OK) {
         return reason;
+    }
+    /* Did another one verify, it would be recorded with this one; left out, it
+     * could be replayed alone. */
+    if (limited(facts)) {
+        return WBA_REASON_FORGERY_LIMITED;
     }
     reason = judge_digest(facts, fact, policy);
     return reason != WBA_REASON_OK ? reason : judge_link(facts, fact, policy);
@@ -289,12 +309,14 @@ judge_rules(const wba_policy_t *policy, const wba_fact_t *fact)
 }
 
 /* How much a failed signature tells: the furthest wins.  But where something
- * of ours was not available, the request may be a good one, whatever is wrong
- * with its other signatures. */
+ * of ours was not available, or one was not tried, the request may be a good
+ * one, whatever is wrong with its other signatures. */
 static int
 rank(const wba_fact_t *fact, wba_reason_t reason)
 {
-    if (wba_reason_info(reason)->class == WBA_CLASS_UNAVAILABLE) {
+    wba_class_t class = wba_reason_info(reason)->class;
+
+    if (class == WBA_CLASS_UNAVAILABLE || class == WBA_CLASS_LIMITED) {
         return WBA_STAGE_VERIFIED + 1;
     }
     return (int) fact->stage;
@@ -368,11 +390,12 @@ judge_facts(const wba_facts_t *facts, const wba_policy_t *policy, int64_t now,
     }
 }
 
-/* Whether a refusal of this kind is one in this location. */
+/* Whether a refusal of this kind is one in this location.  A flood of forgeries
+ * never passes: it would reach what it is kept from. */
 static bool
 passes(const wba_verdict_t *v, const wba_policy_t *policy)
 {
-    if (policy->mode == WBA_MODE_OPTIONAL
+    if (policy->mode == WBA_MODE_OPTIONAL && v->class != WBA_CLASS_LIMITED
         && (v->outcome == WBA_OUTCOME_UNSIGNED
             || v->outcome == WBA_OUTCOME_UNVERIFIED))
     {

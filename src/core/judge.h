@@ -7,6 +7,7 @@
 
 #include "challenge.h"
 #include "facts.h"
+#include "forgery.h"
 
 typedef enum {
     WBA_MODE_OFF,
@@ -44,6 +45,7 @@ typedef struct {
     size_t ncomponents;
     wba_digest_policy_t digest;
     bool body_link; /* the body's objects must name the signature */
+    const wba_forgery_limit_t *forgery; /* NULL: none */
     const wba_rule_t *rules; /* first match wins */
     size_t nrules;
     uint16_t answers[WBA_CLASS_COUNT]; /* HTTP status, or WBA_ANSWER_PASS */

@@ -42,8 +42,8 @@ wba_str_t
 wba_class_name(wba_class_t class)
 {
     static const char *const names[WBA_CLASS_COUNT] = {
-        "none",    "malformed", "unsigned",    "invalid",
-        "replayed", "unknown",  "unavailable", "denied",
+        "none",    "malformed",   "unsigned", "invalid", "replayed",
+        "unknown", "unavailable", "limited",  "denied",
     };
 
     return wba_str_z(names[class]);

@@ -25,6 +25,7 @@ typedef enum {
     WBA_CLASS_REPLAYED,
     WBA_CLASS_UNKNOWN,
     WBA_CLASS_UNAVAILABLE,
+    WBA_CLASS_LIMITED,
     WBA_CLASS_DENIED,
     WBA_CLASS_COUNT
 } wba_class_t;
@@ -161,6 +162,10 @@ typedef enum {
       "allows; try again later.")                                             \
     X(TOO_MANY_WAITING, "too-many-waiting", UNVERIFIED, UNAVAILABLE,          \
       "More requests wait for keys than web_bot_auth_wait allows.")           \
+    X(FORGERY_LIMITED, "forgery-limited", UNVERIFIED, LIMITED,                \
+      "More signatures from this address have failed than "                   \
+      "web_bot_auth_forgery_limit allows, so this one was not tried; try "    \
+      "again later.")                                                         \
     X(NONCE_REPLAYED, "nonce-replayed", INVALID, REPLAYED,                    \
       "This nonce was used before; sign each request with a fresh nonce.")    \
     X(NONCE_STORE_FULL, "nonce-store-full", UNVERIFIED, UNAVAILABLE,          \

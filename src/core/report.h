@@ -92,6 +92,8 @@ typedef struct {
     uint64_t answers[WBA_STORE_ANSWERS];
     uint64_t local_answers[WBA_STORE_ANSWERS];
 
+    wba_forgery_stats_t forgeries;
+
     uint64_t redis_workers; /* that can use it */
     uint64_t redis_failures;
     wba_histogram_t redis;

@@ -134,6 +134,17 @@ nonces(writer_t *w, const wba_report_t *r)
 }
 
 static json_t *
+forgeries(writer_t *w, const wba_forgery_stats_t *f)
+{
+    json_t *o = json_object();
+
+    put(w, o, "budgets", number(f->budgets));
+    put(w, o, "known_keys", number(f->known));
+    put(w, o, "capacity", number(f->capacity));
+    return o;
+}
+
+static json_t *
 histogram(writer_t *w, const wba_histogram_t *h)
 {
     size_t i;
@@ -297,6 +308,7 @@ report_object(writer_t *w, const wba_report_t *r)
     put(w, o, "zone", zone(w, r));
     put(w, o, "nonces", nonces(w, r));
     put(w, o, "redis", r->shared_store ? json_null() : redis);
+    put(w, o, "forgeries", forgeries(w, &r->forgeries));
     put(w, o, "requests", requests(w, r));
     put(w, o, "history", history(w, r));
     put(w, o, "fetch", fetch);

@@ -202,6 +202,20 @@ nonces(const wba_report_t *r, wba_buf_t *buf)
               "How long Redis took to record nonces.", &r->redis);
 }
 
+static void
+forgeries(const wba_forgery_stats_t *f, wba_buf_t *buf)
+{
+    gauge(buf, "forgery_budgets",
+          "Budgets of failed verifications that are charged, of addresses and "
+          "of keys at them.",
+          (double) f->budgets);
+    gauge(buf, "forgery_known_keys",
+          "Keys at addresses that have verified there within the hour.",
+          (double) f->known);
+    gauge(buf, "forgery_capacity", "Places for either.",
+          (double) f->capacity);
+}
+
 /* One family over the configured directories. */
 static void
 directories(const wba_report_t *r, wba_buf_t *buf, const char *name,
@@ -321,6 +335,7 @@ wba_report_prometheus(const wba_report_t *r, wba_buf_t *buf)
           "Requests by the directory whose key signed.", r->sources,
           r->nsources);
     nonces(r, buf);
+    forgeries(&r->forgeries, buf);
     counter(buf, "fetch_failures_total", "Fetches of directories that failed.",
             r->fetch_failures);
     histogram(buf, "fetch_duration_seconds",

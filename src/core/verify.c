@@ -182,10 +182,11 @@ is_static(const wba_fact_t *fact, const wba_directory_t *directory)
            && fact->input.expires - fact->input.created > WBA_STATIC_LIFETIME;
 }
 
+/* may_ask false: only what is remembered of a static signature counts. */
 static wba_reason_t
 verifies(const wba_verify_t *v, wba_fact_t *fact,
          const wba_directory_t *directory, const wba_key_t *key,
-         wba_str_t base)
+         wba_str_t base, bool may_ask)
 {
     wba_verdict_cache_t *cache = v->env->verdicts;
     uint8_t id[WBA_VERDICT_ID];
@@ -200,6 +201,9 @@ verifies(const wba_verify_t *v, wba_fact_t *fact,
         if (fact->known) {
             return WBA_REASON_OK;
         }
+    }
+    if (!may_ask) {
+        return WBA_REASON_FORGERY_LIMITED;
     }
     status = wba_crypto_verify(key, fact->alg, fact->signature, base);
     if (status != WBA_OK) {
@@ -256,7 +260,7 @@ try_sample(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *directory,
     {
         return why;
     }
-    why = verifies(v, fact, directory, key, wba_buf_view(&buf));
+    why = verifies(v, fact, directory, key, wba_buf_view(&buf), true);
     if (why != WBA_REASON_OK) {
         return why;
     }
@@ -293,7 +297,9 @@ note_key(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *directory,
     return WBA_REASON_OK;
 }
 
-/* A nonce that was used before refuses the request without any crypto, unless
+/* Where no crypto may be asked, only what it has said before can help.
+ *
+ * A nonce that was used before refuses the request without any crypto, unless
  * another signature may let it pass: then it must be known whether this one
  * verifies, for if so it fails them all (fail_together). */
 static wba_reason_t
@@ -301,11 +307,15 @@ try_crypto(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *d,
            const wba_key_t *key)
 {
     wba_reason_t reason;
-    bool seen;
+    bool seen, may_ask;
 
     reason = choose_alg(&fact->input, key, &d->profile, &fact->alg);
     if (reason != WBA_REASON_OK) {
         return reason;
+    }
+    may_ask = wba_verify_may_try(v, key);
+    if (!may_ask && (v->env->verdicts == NULL || !is_static(fact, d))) {
+        return WBA_REASON_FORGERY_LIMITED;
     }
     seen = nonce_seen(v, fact, key->thumbprint);
     if (seen && !others_stand(&v->facts, fact)) {
@@ -315,13 +325,14 @@ try_crypto(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *d,
     if (reason != WBA_REASON_OK) {
         return reason;
     }
-    reason = verifies(v, fact, d, key, fact->base);
+    reason = verifies(v, fact, d, key, fact->base, may_ask);
     if (reason == WBA_REASON_BAD_SIGNATURE) {
         reason = try_sample(v, fact, d, key);
     }
     if (reason != WBA_REASON_OK) {
         return reason;
     }
+    wba_verify_tried(v, key, true);
     reason = note_key(v, fact, d, key);
     return seen && reason == WBA_REASON_OK ? WBA_REASON_NONCE_REPLAYED
                                            : reason;
@@ -332,7 +343,23 @@ typedef struct {
     wba_reason_t reason;
     bool tried; /* reason is the crypto's, or of what leads to it */
     bool open;  /* in another pass, one might get further */
+    bool failed[WBA_MAX_CANDIDATES]; /* to whom the crypto said no */
 } attempts_t;
+
+static unsigned
+weight(wba_reason_t reason)
+{
+    switch (reason) {
+    case WBA_REASON_FORGERY_LIMITED: /* it might be the right one */
+        return 3;
+    case WBA_REASON_VISA_SAMPLE_FORM:
+        return 2;
+    case WBA_REASON_BAD_SIGNATURE:
+        return 1;
+    default:
+        return 0;
+    }
+}
 
 /* The reason kept is that of the key that got furthest: one that the crypto
  * refused tells more than one that its directory's rules kept out. */
@@ -340,14 +367,27 @@ static void
 note_failure(attempts_t *a, wba_reason_t reason, bool tried)
 {
     if (a->reason == WBA_REASON_OK || (tried && !a->tried)
-        || reason == WBA_REASON_VISA_SAMPLE_FORM
-        || (reason == WBA_REASON_BAD_SIGNATURE
-            && a->reason != WBA_REASON_VISA_SAMPLE_FORM))
+        || weight(reason) > weight(a->reason))
     {
         a->reason = reason;
         a->tried = tried;
     }
-    a->open |= !tried || reason == WBA_REASON_NONCE_REPLAYED;
+    a->open |= !tried || reason == WBA_REASON_NONCE_REPLAYED
+               || reason == WBA_REASON_FORGERY_LIMITED;
+}
+
+/* A signature that verifies by one of its keys is no forgery: those by which
+ * it did not are not charged.  So it is done when all have been tried. */
+static void
+charge(const wba_verify_t *v, const attempts_t *a)
+{
+    size_t i;
+
+    for (i = 0; i < v->ncandidates; i++) {
+        if (a->failed[i]) {
+            wba_verify_tried(v, &v->candidates[i].key, false);
+        }
+    }
 }
 
 /* Tries the offered keys in order. */
@@ -378,8 +418,11 @@ try_keys(wba_verify_t *v, wba_fact_t *fact, int64_t now)
             fact->reason = reason;
             return;
         }
+        attempts.failed[i] = reason == WBA_REASON_BAD_SIGNATURE
+                             || reason == WBA_REASON_VISA_SAMPLE_FORM;
         note_failure(&attempts, reason, true);
     }
+    charge(v, &attempts);
     if (attempts.open) {
         fact->aside = attempts.reason;
     } else {

@@ -9,8 +9,9 @@
  *     while ((need = wba_verify_step(&v, now)) != WBA_DONE) { answer it }
  *     wba_judge(&v.facts, policy, now, &verdict);
  *
- * The order of checks is fixed: parse, times, tag, key, nonce looked up,
- * signature base, crypto, rules, body digest, record.  Everything a location
+ * The order of checks is fixed: parse, times, tag, key, the limit of
+ * forgeries, nonce looked up, signature base, crypto, rules, body digest,
+ * record.  Everything a location
  * may refuse cheaply it refuses before the expensive step, so a later pass
  * under other settings may go further; facts that were established stay.  A
  * host that cannot answer a need may leave the machine where it is and step
@@ -50,6 +51,17 @@ typedef struct {
     /* Whether one verification more may be spent on telling why a signature
      * failed (WBA_REASON_VISA_SAMPLE_FORM); NULL: never. */
     bool (*diagnose)(void *ctx);
+
+    /* Asked where the policy has a limit of forgeries: whether a verification
+     * with the key of that thumbprint may be tried for who sent message.
+     * Then told of each that was: good, or bad once for each key by which a
+     * signature was tried in vain.  NULL, both: nothing is limited. */
+    bool (*may_try)(void *ctx, const wba_message_t *message,
+                    const wba_forgery_limit_t *limit,
+                    const uint8_t *thumbprint);
+    void (*tried)(void *ctx, const wba_message_t *message,
+                  const wba_forgery_limit_t *limit, const uint8_t *thumbprint,
+                  bool good);
 
     /* For signatures that are sent again and again; NULL: none. */
     wba_verdict_cache_t *verdicts;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* wba_verify's keys: whom a signature is attributed to, which directories may
- * answer for it, whether its agent may be looked up, and the keys offered. */
+ * answer for it, whether its agent may be looked up, the keys offered, and
+ * whether they may be tried. */
 #include "verify_private.h"
 
 /* Whether a directory answers for what the signature names: its agent, or
@@ -271,4 +272,23 @@ wba_verify_keys(wba_verify_t *v, wba_reason_t why)
         why = WBA_REASON_SIGNATURE_AGENT_ABSENT;
     }
     fact->aside = why;
+}
+
+/* The limit of forgeries. */
+
+bool
+wba_verify_may_try(const wba_verify_t *v, const wba_key_t *key)
+{
+    return v->policy->forgery == NULL || v->env->may_try == NULL
+           || v->env->may_try(v->env->ctx, v->message, v->policy->forgery,
+                              key->thumbprint);
+}
+
+void
+wba_verify_tried(const wba_verify_t *v, const wba_key_t *key, bool good)
+{
+    if (v->policy->forgery != NULL && v->env->tried != NULL) {
+        v->env->tried(v->env->ctx, v->message, v->policy->forgery,
+                      key->thumbprint, good);
+    }
 }

@@ -19,4 +19,9 @@ void wba_verify_ask(wba_verify_t *v, const wba_fact_t *fact);
 const wba_directory_t *wba_verify_directory(const wba_verify_t *v,
                                             unsigned directory);
 
+/* The limit of forgeries: whether the crypto may be asked about a signature by
+ * that key, and what it has said. */
+bool wba_verify_may_try(const wba_verify_t *v, const wba_key_t *key);
+void wba_verify_tried(const wba_verify_t *v, const wba_key_t *key, bool good);
+
 #endif

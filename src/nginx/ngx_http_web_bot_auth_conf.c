@@ -65,6 +65,7 @@ ngx_http_web_bot_auth_create_loc_conf(ngx_conf_t *cf)
     conf->challenge = NGX_CONF_UNSET_UINT;
     conf->content_digest = NGX_CONF_UNSET_UINT;
     conf->body_link = NGX_CONF_UNSET;
+    conf->forgery_limit = NGX_CONF_UNSET;
     for (i = 0; i < WBA_CLASS_COUNT; i++) {
         conf->answers[i] = NGX_HTTP_WBA_UNSET_ANSWER;
     }
@@ -123,6 +124,10 @@ ngx_http_web_bot_auth_merge_loc_conf(ngx_conf_t *cf, void *parent,
     if (conf->scheme == NULL) {
         conf->scheme = prev->scheme;
     }
+    if (conf->forgery_limit == NGX_CONF_UNSET) {
+        conf->forgery_limit = prev->forgery_limit;
+        conf->forgery = prev->forgery;
+    }
     if (conf->rules == NULL) {
         conf->rules = prev->rules;
     }
@@ -173,6 +178,9 @@ ngx_http_wba_make_policy(ngx_conf_t *cf,
         policy->max_lifetime = conf->max_lifetime;
     }
     policy->nonce_required = conf->nonce == 1;
+    if (conf->forgery_limit == 1) {
+        policy->forgery = &conf->forgery;
+    }
 
     if (conf->components) {
         policy->components = conf->components->elts;
@@ -361,7 +369,7 @@ ngx_http_web_bot_auth_answer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "unknown class \"%V\", write one of malformed, "
                                "unsigned, invalid, replayed, unknown, "
-                               "unavailable, denied", &name);
+                               "unavailable, limited, denied", &name);
             return NGX_CONF_ERROR;
         }
 

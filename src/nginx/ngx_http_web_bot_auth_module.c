@@ -216,6 +216,13 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       offsetof(ngx_http_web_bot_auth_loc_conf_t, body_link),
       NULL },
 
+    { ngx_string("web_bot_auth_forgery_limit"),
+      NGX_HTTP_WBA_ANY|NGX_CONF_TAKE12,
+      ngx_http_web_bot_auth_forgery_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("web_bot_auth_status"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_web_bot_auth_status,

@@ -129,6 +129,7 @@ typedef struct {
     uint32_t layout;   /* size of this record: another build is another zone */
     uint32_t nslots;   /* of configured directories, then nfound more */
     uint32_t nfound;
+    size_t forgery;    /* offset of the budgets of forgeries */
     size_t arena;      /* offset of the arena's first half */
     size_t arena_size; /* of one half */
     size_t replay;     /* offset of the nonce region */
@@ -340,6 +341,8 @@ typedef struct {
     ngx_uint_t challenge;
     ngx_uint_t content_digest;
     ngx_flag_t body_link;
+    ngx_flag_t forgery_limit; /* forgery holds */
+    wba_forgery_limit_t forgery;
     ngx_uint_t status; /* what web_bot_auth_status answers with */
     wba_policy_t policy; /* made of all the above when merged */
     wba_accept_t *accept; /* Accept-Signature of refusals; NULL: none */
@@ -477,6 +480,23 @@ uint64_t ngx_http_wba_source_hash(ngx_http_web_bot_auth_main_conf_t *mcf,
 ngx_int_t ngx_http_wba_verdicts_init_worker(ngx_cycle_t *cycle,
     ngx_http_web_bot_auth_main_conf_t *mcf);
 bool ngx_http_wba_diagnose(void *data);
+
+/* forgery.c: web_bot_auth_forgery_limit */
+char *ngx_http_web_bot_auth_forgery_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+/* Bytes of the budgets in a zone of that size, and making them, empty; zone
+ * says where. */
+size_t ngx_http_wba_forgery_size(size_t zone_size);
+void ngx_http_wba_forgery_init(ngx_http_wba_zone_t *zone, size_t size);
+void ngx_http_wba_forgery_report(ngx_http_wba_zone_t *zone,
+    wba_forgery_stats_t *stats);
+
+/* Of env. */
+bool ngx_http_wba_forgery_may_try(void *data, const wba_message_t *message,
+    const wba_forgery_limit_t *limit, const uint8_t *thumbprint);
+void ngx_http_wba_forgery_tried(void *data, const wba_message_t *message,
+    const wba_forgery_limit_t *limit, const uint8_t *thumbprint, bool good);
 
 /* rules.c */
 char *ngx_http_web_bot_auth_rule(ngx_conf_t *cf, ngx_command_t *cmd,

@@ -415,6 +415,8 @@ ngx_http_wba_report_zone(ngx_http_web_bot_auth_main_conf_t *mcf,
     wba_replay_estimate(mcf->replay, &now, NGX_HTTP_WBA_STATUS_BUCKETS,
                         &report->nonces);
 
+    ngx_http_wba_forgery_report(zone, &report->forgeries);
+
     /* What was signed just now is judged, unless the clock has stepped. */
     report->cold = !mcf->store.cold_accept
                    && report->nonces.cold_until + WBA_MAX_SKEW >= ngx_time();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The shared memory: carved once into header, counters, directory slots, the
- * key arena's two halves and the nonce region.  What happens to a slot is in
- * slots.c.
+ * budgets of forgeries, the key arena's two halves and the nonce region.  What
+ * happens to a slot is in slots.c.
  */
 #include "ngx_http_web_bot_auth_module.h"
 
-#define NGX_HTTP_WBA_ZONE_VERSION  3
+#define NGX_HTTP_WBA_ZONE_VERSION  4
 
 /* Of what is left behind the slots, a quarter is for keys (two halves). */
 #define NGX_HTTP_WBA_ARENA_SHARE   8
@@ -95,7 +95,7 @@ ngx_http_wba_zone_unlock(ngx_http_wba_zone_t *zone)
 ngx_int_t
 ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    size_t                              size, rest, header, counters;
+    size_t                              size, rest, header, counters, forgery;
     ngx_uint_t                          nfound, nrows;
     ngx_core_conf_t                    *ccf;
     ngx_slab_pool_t                    *shpool;
@@ -119,9 +119,10 @@ ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
                                            ngx_core_module);
     nrows = ngx_http_wba_rows(shm_zone->shm.size, ccf->worker_processes);
     header = ngx_align(counters + nrows * sizeof(ngx_http_wba_counters_t), 64);
+    forgery = ngx_http_wba_forgery_size(shm_zone->shm.size);
 
     zone = ngx_slab_alloc(shpool, size);
-    if (zone == NULL || size < header) {
+    if (zone == NULL || size < header + forgery) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
                       "web_bot_auth_zone is too small");
         return NGX_ERROR;
@@ -135,13 +136,15 @@ ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     zone->created = ngx_time();
     zone->counters = counters;
     zone->nrows = nrows;
-    zone->arena = header;
+    zone->forgery = header;
+    zone->arena = header + forgery;
     rest = size - zone->arena;
     zone->arena_size = rest / NGX_HTTP_WBA_ARENA_SHARE & ~(size_t) 63;
     zone->replay = zone->arena + 2 * zone->arena_size;
     zone->replay_size = size - zone->replay;
     zone->generation = 1;
 
+    ngx_http_wba_forgery_init(zone, forgery);
     if (ngx_http_wba_lock_create(zone) != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
                       "web_bot_auth_zone: no robust process-shared locks");

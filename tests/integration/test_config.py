@@ -114,6 +114,10 @@ GOOD = [
     "web_bot_auth_expose_reason on;", "web_bot_auth_log_level debug;",
     "web_bot_auth_challenge on;", "web_bot_auth_challenge off;",
     "web_bot_auth_challenge on nonce; web_bot_auth on;",
+    "web_bot_auth_forgery_limit off;", "web_bot_auth_forgery_limit 10r/s;",
+    "web_bot_auth_forgery_limit 1000r/s burst=10000;",
+    "web_bot_auth_forgery_limit 60000r/m;",
+    "web_bot_auth_forgery_limit 1r/m burst=1;",
 ]
 
 
@@ -241,6 +245,18 @@ BAD = [
     ("web_bot_auth_challenge on nonce 5m;", "number of arguments"),
     ("web_bot_auth_challenge;", "number of arguments"),
     ("web_bot_auth_challenge on; web_bot_auth_challenge off;", "duplicate"),
+    ("web_bot_auth_forgery_limit;", "number of arguments"),
+    ("web_bot_auth_forgery_limit off burst=5;", '"off" stands alone'),
+    *(("web_bot_auth_forgery_limit %s;" % rate, 'for instance "10r/s"')
+      for rate in ("on", "10", "r/s", "0r/s", "-1r/s", "10r/h", "10r/sec",
+                   "1.5r/s", "1001r/s", "60001r/m", "rate=10r/s")),
+    *(("web_bot_auth_forgery_limit 10r/s %s;" % burst, '"burst=NUMBER"')
+      for burst in ("burst", "burst=", "burst=0", "burst=x", "burst=10001",
+                    "nodelay")),
+    ("web_bot_auth_forgery_limit 10r/s burst=5 nodelay;",
+     "number of arguments"),
+    ("web_bot_auth_forgery_limit 1r/s; web_bot_auth_forgery_limit 2r/s;",
+     "duplicate"),
 ]
 
 

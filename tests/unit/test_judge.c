@@ -87,7 +87,7 @@ static void
 defaults(void **state)
 {
     static const unsigned status[WBA_CLASS_COUNT] = { 0,   400, 403, 403,
-                                                      429, 403, 503, 403 };
+                                                      429, 403, 503, 429, 403 };
     wba_policy_t p;
     unsigned i;
 
@@ -143,7 +143,7 @@ check_decision(wba_reason_t reason, wba_mode_t mode, bool dry, bool pass)
     }
     expect(&c, reason);
 
-    passes = (mode == WBA_MODE_OPTIONAL
+    passes = (mode == WBA_MODE_OPTIONAL && info->class != WBA_CLASS_LIMITED
               && (info->outcome == WBA_OUTCOME_UNSIGNED
                   || info->outcome == WBA_OUTCOME_UNVERIFIED))
              || (pass
@@ -588,11 +588,35 @@ furthest(void **state)
     judge(&c);
     assert_int_equal(c.verdict.decision, WBA_DECISION_PASS);
 
+    c.policy.mode = WBA_MODE_ON;
+    c.fact[2].aside = R(FORGERY_LIMITED); /* this one, too */
+    expect(&c, R(FORGERY_LIMITED));
+    assert_ptr_equal(c.verdict.failed, &c.fact[2]);
+    assert_int_equal(c.verdict.status, 429);
+
+    c.policy.mode = WBA_MODE_OPTIONAL;
     c.fact[2].aside = R(KEY_UNKNOWN);
     c.fact[0].stage = WBA_STAGE_BASED; /* equal: the first */
     expect(&c, R(BAD_COMPONENT));
     judge(&c);
     assert_int_equal(c.verdict.decision, WBA_DECISION_DENY);
+}
+
+/* One that was not tried keeps back those that verified. */
+static void
+one_not_tried(void **state)
+{
+    case_t c;
+
+    (void) state;
+    make(&c, 2);
+    expect(&c, R(OK));
+    c.fact[1].stage = WBA_STAGE_KEYED;
+    c.fact[1].aside = R(KEY_UNKNOWN);
+    expect(&c, R(OK));
+    c.fact[1].aside = R(FORGERY_LIMITED);
+    expect(&c, R(FORGERY_LIMITED));
+    assert_null(c.verdict.signature);
 }
 
 int
@@ -611,6 +635,7 @@ main(void)
         cmocka_unit_test(digests),
         cmocka_unit_test(links),
         cmocka_unit_test(furthest),
+        cmocka_unit_test(one_not_tried),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -55,6 +55,7 @@ classes(void **state)
         [WBA_CLASS_REPLAYED] = WBA_OUTCOME_INVALID,
         [WBA_CLASS_UNKNOWN] = WBA_OUTCOME_UNVERIFIED,
         [WBA_CLASS_UNAVAILABLE] = WBA_OUTCOME_UNVERIFIED,
+        [WBA_CLASS_LIMITED] = WBA_OUTCOME_UNVERIFIED,
         [WBA_CLASS_DENIED] = WBA_OUTCOME_VERIFIED,
     };
     unsigned i;
@@ -93,6 +94,7 @@ words(void **state)
         [WBA_CLASS_REPLAYED] = "replayed",
         [WBA_CLASS_UNKNOWN] = "unknown",
         [WBA_CLASS_UNAVAILABLE] = "unavailable",
+        [WBA_CLASS_LIMITED] = "limited",
         [WBA_CLASS_DENIED] = "denied",
     };
     unsigned i;

@@ -35,6 +35,7 @@ fill(void **state)
     report.shared_store = true;
     report.nonces.rated = 100;
     report.nonces.live = 25;
+    report.forgeries = (wba_forgery_stats_t) { 4096, 12, 34 };
     report.reasons[WBA_REASON_OK] = 3;
     report.reasons[WBA_REASON_DENIED_BY_RULE] = 1;
     report.reasons[WBA_REASON_NO_SIGNATURE] = UINT64_C(5000000000);
@@ -122,6 +123,9 @@ json_tells_everything(void **state)
         { "now", 1700000123.5 },
         { "zone.size", 1 << 20 },
         { "nonces.fill", 0.25 },
+        { "forgeries.capacity", 4096 },
+        { "forgeries.budgets", 12 },
+        { "forgeries.known_keys", 34 },
         { "requests.total", 5000000004 },
         { "requests.outcomes.verified", 4 },
         { "requests.outcomes.unsigned", 5000000000 },
@@ -285,6 +289,9 @@ prometheus_tells_everything(void **state)
     HAS(text, "web_bot_auth_discovered_directories{state=\"stale\"} 1");
     HAS(text, "web_bot_auth_nonce_entries 25");
     HAS(text, "web_bot_auth_nonce_capacity 100");
+    HAS(text, "web_bot_auth_forgery_budgets 12");
+    HAS(text, "web_bot_auth_forgery_known_keys 34");
+    HAS(text, "web_bot_auth_forgery_capacity 4096");
     assert_null(strstr(text, "web_bot_auth_redis"));
     assert_null(strstr(text, "age_seconds{directory=\"local\"}"));
     assert_null(strstr(text, "directory=\"discovery\"} 4"));

@@ -54,6 +54,26 @@ only_other_algorithms(kit_t *k)
     k->directories[D_TAP].profile.algorithms = WBA_ALG_ECDSA_P256_SHA256;
 }
 
+static bool
+never(void *ctx, const wba_message_t *message,
+      const wba_forgery_limit_t *limit, const uint8_t *thumbprint)
+{
+    (void) ctx;
+    (void) message;
+    (void) limit;
+    (void) thumbprint;
+    return false;
+}
+
+static void
+no_budget(kit_t *k)
+{
+    static const wba_forgery_limit_t limit = { 1, 1 };
+
+    k->policy.forgery = &limit;
+    k->env.may_try = never;
+}
+
 static void
 key_ends(kit_t *k)
 {
@@ -532,6 +552,7 @@ static const case_t cases[] = {
     { R(CONTENT_DIGEST_MISMATCH), HEAD WRONG_SHA256, DIGEST, NULL, linked,
       ALICE },
     { R(OUT_OF_MEMORY), NULL, TAP("n"), NULL, no_memory, ALICE },
+    { R(FORGERY_LIMITED), NULL, TAP("n"), no_budget, NULL, ALICE },
 };
 
 static const char *

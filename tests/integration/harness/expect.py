@@ -5,7 +5,7 @@ IDENTITY = ("tag directory agent keyid label created expires nonce "
             "components").split()
 
 STATUS = {"malformed": 400, "unsigned": 403, "invalid": 403, "replayed": 429,
-          "unknown": 403, "unavailable": 503, "denied": 403}
+          "unknown": 403, "unavailable": 503, "limited": 429, "denied": 403}
 
 # reason -> (outcome, class); the documented table
 REASONS = {
@@ -14,6 +14,7 @@ REASONS = {
     "no-signature": ("unsigned", "unsigned"),
     "no-served-tag": ("unsigned", "unsigned"),
     "nonce-replayed": ("invalid", "replayed"),
+    "forgery-limited": ("unverified", "limited"),
     **dict.fromkeys((
         "signature-agent-typed", "signature-agent-absent",
         "agent-not-allowed", "key-unknown"), ("unverified", "unknown")),
