@@ -306,7 +306,7 @@ $(BUILD)/verdicts: tests/bench/verdicts.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
 .PHONY: bench
-bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=200)
+bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=270)
 	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(INTEROP)/node_modules
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) \
 	    --modules $(INTEROP)/node_modules --json build/bench/result.json
@@ -317,6 +317,12 @@ instructions: bench-deps ## count instructions by callgrind, compare with those 
 	@$(MAKE) --no-print-directory all $(BENCH_BIN)
 	@$(PYTHON) tests/bench/instructions.py --build $(BUILD) \
 	    $(if $(UPDATE),--update) $(if $(TOP),--top $(TOP))
+
+.PHONY: flamegraph
+flamegraph: bench-deps ## sample a verified request's time into docs/performance-profile.svg
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@$(PYTHON) tests/bench/flamegraph.py --build $(BUILD) \
+	    --out docs/performance-profile.svg
 
 .PHONY: bench-nonces
 bench-nonces: $(BUILD)/nonces ## measure the nonce table alone: fills, sizes, processes

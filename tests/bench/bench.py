@@ -43,6 +43,7 @@ class Bench:
         self.raw = []
         self.stages = []
         self.watched = None
+        self.memory = {}
 
     # Measuring
 
@@ -81,6 +82,13 @@ class Bench:
             "wait": result["wait"] / result["seconds"],
             "p99": result["p99"]})
 
+    def weigh(self, when):
+        """The private memory of each server's first worker."""
+        for name, server in self.servers.items():
+            if server.pids:
+                self.memory.setdefault(name, {})[when] = \
+                    noise.private_kb(server.pids[0])
+
     def alone(self, what, count):
         out = subprocess.run([self.build / "stages", what, str(count)],
                              check=True, stdout=subprocess.PIPE,
@@ -95,11 +103,13 @@ class Bench:
             self.measure(row)
 
     def run(self, seconds):
+        """Three rounds at least, and as many as end within seconds."""
+        end = time.monotonic() + seconds
         try:
             self.prepare()
             pids = {p for s in self.servers.values() for p in s.counted()}
             self.watched = noise.Watch(sorted(pids), time.monotonic)
-            end = time.monotonic() + seconds
+            self.weigh("before_kb")
             turn, took = 0, 0
             while turn < ROUNDS or time.monotonic() + took < end:
                 begun = time.monotonic()
@@ -109,6 +119,7 @@ class Bench:
                 print(".", end="", file=sys.stderr, flush=True)
             print(file=sys.stderr)
             self.watched = self.watched.stop()
+            self.weigh("after_kb")
         finally:
             servers_.stop(self.servers)
             self.kit.remove()
@@ -117,7 +128,8 @@ class Bench:
 
     def result(self):
         return table.result(self.rows, self.cells, self.raw, self.stages,
-                            self.watched, noise.machine(servers_.BINARY))
+                            self.watched, self.memory,
+                            noise.machine(servers_.BINARY))
 
 
 def main():
@@ -127,7 +139,7 @@ def main():
                         help="node_modules with web-bot-auth, for the peers")
     parser.add_argument("--json", type=pathlib.Path, required=True)
     parser.add_argument("--seconds", type=float, default=float(
-        os.environ.get("BENCH_SECONDS", "200")))
+        os.environ.get("BENCH_SECONDS", "270")))
     args = parser.parse_args()
     os.sched_setaffinity(0, {CLIENT})
     bench = Bench(args.build.resolve(), args.modules)

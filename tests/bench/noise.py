@@ -31,6 +31,12 @@ def used(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def private_kb(pid):
+    """What a process has to itself, without what it shares."""
+    with open("/proc/%d/status" % pid) as f:
+        return int(re.search(r"RssAnon:\s+(\d+)", f.read())[1])
+
+
 def rusage():
     total = 0
     for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN):

@@ -6,6 +6,7 @@ import dataclasses
 
 # Requests of which none is asked for its nonce are sent again and again.
 POOL = "pool=512"
+MEGABYTE = ("body=1048576",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,12 +31,16 @@ def cheap(name, server, path, kind, **more):
     return Row(name, server, path, kind, options=(POOL,), **more)
 
 
+def body(name, path, kind, options=(*MEGABYTE, "pool=4"), **more):
+    return Row(name, "bodies", path, kind, most=100, options=options, **more)
+
+
 CONTROL = "control: nginx and one verify"
 VERIFIED = "verified, tap"
 PLAIN = "module off, signed"
 DENIED = "plain 403, signed"
 BOT = "verified, web-bot-auth"
-MEGABYTE = ("body=1048576",)
+HASHED = "1 MB body: control and SHA-256"
 
 ROWS = [
     cheap("plain nginx, unsigned", "bare", "/off", "plain"),
@@ -86,12 +91,10 @@ ROWS = [
     crypto("HTTP/2: verified, tap", "one", h2=True,
            against="HTTP/2: control"),
 
-    Row("1 MB body: module off", "one", "/body-off", "post", most=100,
-        options=(*MEGABYTE, "pool=4")),
-    Row("1 MB body: control and SHA-256", "one", "/body-control", "digest",
-        most=100, options=(*MEGABYTE, "pool=4")),
-    Row("1 MB body: verified, digest", "one", "/body-on", "digest", most=100,
-        options=MEGABYTE, against="1 MB body: control and SHA-256"),
+    body("1 MB body: module off", "/body-off", "post"),
+    body(HASHED, "/body-control", "digest"),
+    body("1 MB body: verified, digest", "/body-on", "digest", against=HASHED,
+         options=MEGABYTE),
 ]
 
 PEERS = [

@@ -22,6 +22,7 @@ BINARY = os.environ.get("NGINX_BINARY", "/usr/sbin/nginx")
 BOT = "https://bot.example"
 PAY = "https://pay.example"
 MILLION = 1000000
+SETTLE = 8000               # requests, until a table of 16 MB has been seen
 LIVE_ZONE = 320             # MB: rated for more than ten million live nonces
 NAMES = "off denied control on optional ask".split()
 
@@ -190,16 +191,23 @@ class Server:
             process.stop()
 
 
-def protected(kit, name, directories=None, files=None, zone="64m",
-              store="shared", workers=1, beside=()):
-    """One with our module; directories: lines of configuration."""
+def protected(kit, name, directories=None, files=None, zone="16m",
+              store="shared", workers=1, beside=(), settle=SETTLE):
+    """One with our module; directories: lines of configuration.  It has run
+    for a while: each page of the nonce table that a worker sees for the first
+    time costs it a fault, and forged requests look at two."""
     settings = SETTINGS % {
         "zone": zone, "store": store,
         "directories": directories or DIRECTORY % ("d", "d.json", "tap", "")}
     locations = LOCATIONS % {"base": kit.base("tap"),
                              "body_base": kit.base("digest")}
-    return Server(kit, name, settings, {"d.json": kit.keys(), **(files or {})},
-                  workers, locations, beside=beside)
+    server = Server(kit, name, settings,
+                    {"d.json": kit.keys(), **(files or {})}, workers,
+                    locations, beside=beside)
+    if settle:
+        answers = server.ask("/on", "forged", settle)["statuses"]
+        assert answers == {"403": settle}, (name, answers, server.log())
+    return server
 
 
 def kinds(kit):
@@ -228,15 +236,15 @@ def many_keys(kit, n):
 def live_nonces(kit, n):
     """With a table in a file, of one size for all n, that fill has filled."""
     path = (kit.memory or kit.folder) / ("nonces-%d" % n)
-    server = protected(kit, "%d live" % n,
+    server = protected(kit, "%d live" % n, settle=0,
                        zone="%dm file=%s" % (LIVE_ZONE, path))
     if n:
         out = subprocess.run([kit.build / "fill", path, str(n), SEED],
                              check=True, stdout=subprocess.PIPE).stdout
         server.filled = json.loads(out)
         assert server.filled["live"] >= n * 0.99999, server.filled
-    # As a worker that has run for a while: it has seen all of the table.
-    server.ask("/on", "forged", 12000, "pool=12000")
+    # The kernel maps sixteen pages of a file at once.
+    server.ask("/on", "forged", 2 * SETTLE)
     return server
 
 
@@ -303,6 +311,7 @@ def start(kit, modules):
         lambda: Server(kit, "bare", module=False),
         lambda: protected(kit, "one"),
         lambda: kinds(kit),
+        lambda: protected(kit, "bodies"),
         lambda: many_keys(kit, 100),
         lambda: many_keys(kit, 10000),
         lambda: many_directories(kit, 100),

@@ -119,7 +119,7 @@ def budgets(rows, limit):
     return out
 
 
-def result(rows, cells, raw, stages, watched, machine):
+def result(rows, cells, raw, stages, watched, memory, machine):
     table = {row.name: of_row(row, cells) for row in rows}
     waited = statistics.mean(
         column([c for row in rows for c in cells[row.name]
@@ -132,6 +132,7 @@ def result(rows, cells, raw, stages, watched, machine):
             "trustworthy": not doubts,
             "raw": {name: summary(column(raw, name)) for name in raw[0]},
             "stages": stages_of(stages), "rows": table, "limit": limit,
+            "memory": memory,
             "budgets": budgets(table, limit)}
 
 
@@ -191,6 +192,9 @@ def show(r):
             b["name"], b["value"],
             "<=" if b["name"].endswith("us") else ">=", b["bound"],
             "met" if b["met"] else "NOT MET"))
+    print("\nprivate memory of a worker, kB, before and after: " + ", ".join(
+        "%s %d %d" % (name, m["before_kb"], m["after_kb"])
+        for name, m in r["memory"].items()))
     n = r["noise"]
     print("\nmachine: %.0f s; the host took %.1f %% of a core, other processes "
           "%.1f %%; workers waited %.1f %%"
