@@ -17,7 +17,8 @@ from .signer import Key, jwks
 NOBODY = Key()
 SNIPPETS = ROOT / "src/packaging/snippets"
 
-MAIN_WORDS = {"http", "events", "load_module"}
+MAIN_WORDS = {"http", "events", "load_module", "worker_rlimit_core",
+              "working_directory"}
 HTTP_WORDS = {"server", "upstream", "map", "geo", "log_format",
               "limit_req_zone", "limit_conn_zone"}
 HTTP_WORDS |= set(re.findall(
@@ -183,6 +184,8 @@ def completed(text):
     """A whole nginx.conf, before paths and ports are changed."""
     where = level(text)
     if where == "main":
+        if "http" not in {words[0] for words, _ in outermost(text)}:
+            text += WHOLE.replace("{text}", "")
         return text
     if where == "location":
         text = "location / {\n%s}\n" % text
