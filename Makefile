@@ -26,8 +26,8 @@ export NGINX_BINARY VECTORS
 PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-dev \
 	libjansson-dev libhiredis-dev libcmocka-dev redis-server openssl curl ca-certificates python3 python3-pytest \
 	python3-cryptography python3-h2
-# For tests alone: the browser that looks at the status page.
-TEST_PACKAGES := chromium
+# For tests alone: the browser that looks at the status page; pgrep.
+TEST_PACKAGES := chromium procps
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 # For the other compiler, the sanitizers and the fuzzers.
