@@ -26,9 +26,9 @@ export NGINX_BINARY VECTORS
 PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-dev \
 	libjansson-dev libhiredis-dev libcmocka-dev redis-server openssl curl ca-certificates python3 \
 	python3-pytest python3-pytest-xdist python3-cryptography python3-h2
-# For tests alone: the browser that looks at the status page, the shells that
+# For tests alone: the browser that looks at the status page, pgrep, the shells that
 # complete wba's words.
-TEST_PACKAGES := chromium bash zsh
+TEST_PACKAGES := chromium procps bash zsh
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 # For the other compiler, the sanitizers and the fuzzers.

@@ -166,8 +166,13 @@ class Nginx:
                                         env=self.environment())
         output.close()
         wait_for("nginx to listen", self.listening)
-        wait_for("workers", self.workers)
+        wait_for("workers", self.serving)
         return self
+
+    def serving(self):
+        """Whether there are workers; it may end after it began to listen."""
+        assert self.process.poll() is None, self.error_log
+        return self.workers()
 
     def listening(self):
         assert self.process.poll() is None, self.error_log
