@@ -114,10 +114,13 @@ read_set(trial_t *t, size_t i, bool well_known)
     }
     if (wba_jwks_parse(text, &options, report, (void *) (uintptr_t) path,
                        &t->sets[i], &summary)
-        != WBA_OK)
+            != WBA_OK
+        || (summary.compromised && summary.usable == 0))
     {
         file_free(text);
-        return cli_fail("%s is no directory: %s%s", path, summary.error,
+        return cli_fail("%s is no directory: %s%s", path,
+                        summary.error[0] ? summary.error
+                                         : "no entry is usable",
                         summary.entries == 0
                             ? "; 'wba jwks' makes one from keys"
                             : "");

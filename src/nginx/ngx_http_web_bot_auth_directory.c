@@ -123,11 +123,13 @@ ngx_http_wba_load_file(ngx_conf_t *cf,
 
     if (wba_jwks_parse(wba_str(data, len), &options, ngx_http_wba_file_report,
                        &report, &dir->file_set, &summary)
-        != WBA_OK)
+        != WBA_OK
+        || (summary.compromised && summary.usable == 0))
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "no usable key set in \"%V\" for directory \"%V\": %s, "
-                      "in %s:%ui", &dir->path, &dir->name, summary.error,
+                      "in %s:%ui", &dir->path, &dir->name,
+                      summary.error[0] ? summary.error : "no entry is usable",
                       dir->conf_file, dir->conf_line);
         return NGX_CONF_ERROR;
     }

@@ -104,19 +104,19 @@ def test_an_agents_key_has_leaked(shop):
     s.becomes(200, key=other)
 
 
-def test_the_only_key_of_a_set_stays_in_use_when_it_is_published(shop):
-    """So the recipe warns."""
+def test_the_only_key_of_a_set_is_given_up_when_it_is_published(shop):
+    """So the recipe says."""
     assert "the only one of its set" in PAGE.sections[
         "An agent's key has leaked"]
     s = shop()
     s.becomes(200)
     s.publish(s.key.private_jwk())
     s.advance(2 * HOUR)
+    s.becomes(403)
     s.logged("[crit] ... web_bot_auth: directory visa, entry 0 ...: "
              "private key material is published")
-    s.logged("[warn] ... web_bot_auth: directory visa could not be fetched "
-             "from ...; its keys stay in use")
-    s.becomes(200)
+    s.logged("[warn] ... web_bot_auth: directory visa: 0 keys from ...; "
+             "all of its keys are revoked")
 
 
 def test_a_directorys_operator_is_compromised(shop):
