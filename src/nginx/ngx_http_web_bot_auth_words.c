@@ -170,14 +170,19 @@ ngx_http_wba_word_nonce(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     return NGX_CONF_OK;
 }
 
+/* Seconds that a time may be at most, a hundred years: sums of them, in
+ * milliseconds, fit. */
+#define NGX_HTTP_WBA_MAX_TIME  (INT64_C(36500) * 24 * 60 * 60)
+
 static char *
 ngx_http_wba_seconds(ngx_conf_t *cf, const char *what, ngx_str_t *value,
     time_t *to)
 {
     *to = ngx_parse_time(value, 1);
-    if (*to == (time_t) NGX_ERROR || *to == 0) {
+    if (*to == (time_t) NGX_ERROR || *to == 0 || *to > NGX_HTTP_WBA_MAX_TIME)
+    {
         return ngx_http_wba_complain(cf, what, value,
-                                     "a time, for instance 8m");
+                                     "a time up to 36500d, for instance 8m");
     }
     return NGX_CONF_OK;
 }

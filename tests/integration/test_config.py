@@ -170,6 +170,8 @@ BAD = [
     (block(URL + " profile tap; max_size huge;"), "max_size"),
     (block(URL + " profile tap; max_keys -1;"), "max_keys"),
     (block(URL + " profile tap; stale x;"), "stale"),
+    (block(URL + " profile tap; stale 101y;"), "36500d"),
+    (block(URL + " profile tap; refresh 1m 9000000000000000s;"), "36500d"),
     (block(TAP + " agent http://a.test;"), "https"),
     (block(TAP + " agent a.test;"), "agent"),
     (block(TAP + " tags;"), "tags"),
