@@ -6,6 +6,7 @@ import re
 import time
 
 from common import ROOT
+from table import VERDICTS
 
 PAGE = ROOT / "docs/performance.md"
 
@@ -19,7 +20,7 @@ def replace(name, lines):
     PAGE.write_text(inside.sub(lambda _: new, text))
 
 
-def table(heads, rows):
+def columns(heads, rows):
     """Markdown; the first column is text, the others numbers."""
     return ["| %s |" % " | ".join(heads),
             "|---|" + "--:|" * (len(heads) - 1)] + \
@@ -29,7 +30,7 @@ def table(heads, rows):
 def instructions(counts, owners):
     return [line for part, title in (("stages", "stage of core"),
                                      ("requests", "request"))
-            for line in table([title, *owners, "all"], [
+            for line in columns([title, *owners, "all"], [
                 [name, *("{:,}".format(c.get(o, 0)) for o in owners),
                  "{:,}".format(sum(c.values()))]
                 for name, c in counts[part].items()]) + [""]]
@@ -80,11 +81,11 @@ def figures(r):
              [("one verification: " + n, s) for n, s in r["raw"].items()]
              + [("core: " + n, s) for n, s in r["stages"].items()]]
     budgets = [[b["name"], "%.3f" % b["value"], "%.2f" % b["bound"],
-                "met" if b["met"] else "**not met**"] for b in r["budgets"]]
+                VERDICTS[b["met"]]] for b in r["budgets"]]
     return [machine(r), "", *noise(r), "",
-            *table(["the limit", "by processor time", "by throughput"],
+            *columns(["the limit", "by processor time", "by throughput"],
                    limit), "",
-            *table(["budget", "measured", "bound", ""], budgets), "",
-            *table(["request", "us", "spread %", "a second", "busy", "ratio",
+            *columns(["budget", "measured", "bound", ""], budgets), "",
+            *columns(["request", "us", "spread %", "a second", "busy", "ratio",
                     "us more", "against"], rows), "",
-            *table(["by itself", "us"], parts)]
+            *columns(["by itself", "us"], parts)]
