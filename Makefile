@@ -306,10 +306,11 @@ $(BUILD)/verdicts: tests/bench/verdicts.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
 .PHONY: bench
-bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=270)
+bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=270, DOC=1)
 	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(INTEROP)/node_modules
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) \
-	    --modules $(INTEROP)/node_modules --json build/bench/result.json
+	    --modules $(INTEROP)/node_modules --json build/bench/result.json \
+	    $(if $(DOC),--document)
 
 # The counts that are kept: tests/bench/instructions.json.
 .PHONY: instructions
