@@ -30,8 +30,8 @@ PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-d
 TEST_PACKAGES := chromium
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
-# For the other compiler, the sanitizers and the fuzzers.
-CI_PACKAGES := clang libclang-rt-14-dev
+# For the other compiler, the sanitizers, the fuzzers, and Debian's hardening.
+CI_PACKAGES := clang libclang-rt-14-dev dpkg-dev
 
 WARN := -Wall -Wextra -Werror -Wshadow
 OPT := -O2 -g
@@ -49,10 +49,17 @@ export CC
 
 # nginx's headers leave parameters unused.
 MODULE_WARN := $(WARN) -Wno-unused-parameter
-HARDEN := -fstack-protector-strong -Wformat -Werror=format-security
+# What dpkg-buildflags gives for hardening=+all, and what newer Debians add;
+# tests/conformance/hardening.sh compares.
+HARDEN := -fstack-protector-strong -fstack-clash-protection -Wformat \
+	-Werror=format-security -Wdate-time
 ifneq ($(FLAVOUR),asan)
 HARDEN += -D_FORTIFY_SOURCE=2
 endif
+# Of these two the compiler knows its machine's only.
+HARDEN += $(foreach f,-fcf-protection -mbranch-protection=standard,$(shell \
+	$(CC) -Werror $(f) -E -x c /dev/null > /dev/null 2>&1 && echo $(f)))
+HARDEN_LD := -Wl,-z,relro -Wl,-z,now
 
 CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) $(WARN) $(HARDEN) $(SAN) \
 	-fPIC -Isrc/core -Isrc/fetch -Isrc/cli -MMD -MP
@@ -125,7 +132,13 @@ ci-deps: deps ## install what .ci/run needs besides
 
 # --- libraries and the tool
 
-$(BUILD)/obj/%.o: %.c
+# What compiles is compiled anew when its flags have changed.
+FLAGS := $(BUILD)/flags
+$(FLAGS): FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+
+$(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CFLAGS) -c $< -o $@
@@ -140,7 +153,7 @@ $(FETCH_LIB): $(call obj,$(FETCH_SRC))
 
 $(WBA): $(call obj,$(CLI_SRC)) $(FETCH_LIB) $(CORE_LIB)
 	@echo "  LD    $(@F)"
-	@$(CC) $(SAN) -o $@ $^ $(LIBS)
+	@$(CC) $(SAN) -pie $(HARDEN_LD) -o $@ $^ $(LIBS)
 
 # --- the module, with the configuration of Debian's nginx
 
@@ -165,7 +178,7 @@ $(CONFIGURED): config Makefile src/nginx/status.html $(FILE_LIST)
 	@cd $(NGINX_SRC) && . ./conf_flags \
 	    && ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CC) \
 	        --with-cc-opt='$(OPT) $(MODULE_WARN) $(HARDEN) $(SAN) -fPIC' \
-	        --with-ld-opt='-Wl,-z,relro -Wl,-z,now $(SAN)' \
+	        --with-ld-opt='$(HARDEN_LD) $(SAN)' \
 	        --add-dynamic-module=$(CURDIR) --builddir=$(NGINX_BUILD) \
 	        > $(NGINX_BUILD)/configure.log \
 	    || { tail -n 12 $(NGINX_BUILD)/configure.log; exit 1; }
@@ -274,6 +287,13 @@ bench: all $(BUILD)/load $(BUILD)/nonces $(BUILD)/verdicts ## measure: ratios wi
 	@$(BUILD)/nonces
 	@$(PYTHON) tests/bench/nonce_stores.py --build $(BUILD)
 	@$(BUILD)/verdicts
+
+# --- analysis: what can be known without running anything
+
+.PHONY: hardening
+hardening: all ## see that what was built is hardened as Debian's packages are
+	@CFLAGS='$(CFLAGS)' LDFLAGS='$(HARDEN_LD)' \
+	    bash tests/conformance/hardening.sh $(BUILD)
 
 # --- installing
 
