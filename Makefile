@@ -30,8 +30,8 @@ PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-d
 TEST_PACKAGES := chromium
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
-# For the other compiler, the sanitizers, the fuzzers, and Debian's hardening.
-CI_PACKAGES := clang libclang-rt-14-dev dpkg-dev
+# For the other compiler, the sanitizers, the fuzzers, and what reads the source.
+CI_PACKAGES := clang libclang-rt-14-dev clang-tidy cppcheck dpkg-dev
 
 WARN := -Wall -Wextra -Werror -Wshadow
 OPT := -O2 -g
@@ -289,6 +289,45 @@ bench: all $(BUILD)/load $(BUILD)/nonces $(BUILD)/verdicts ## measure: ratios wi
 	@$(BUILD)/verdicts
 
 # --- analysis: what can be known without running anything
+
+# nginx's headers are the system's here: what they contain is not ours to mend.
+NGINX_INCLUDES := $(addprefix $(NGINX_SRC)/src/,core event event/modules \
+	os/unix http http/modules http/v2) $(BUILD)/nginx
+analysis_flags = $(if $(filter src/nginx/%,$(1)),$(OPT) $(MODULE_WARN) \
+	-Isrc/core -Isrc/fetch $(addprefix -isystem ,$(NGINX_INCLUDES)),$(CFLAGS))
+
+ANALYSED := $(CORE_SRC) $(FETCH_SRC) $(CLI_SRC) $(wildcard src/nginx/*.c)
+ANALYSES := $(foreach tool,tidy gcc,$(ANALYSED:%.c=$(BUILD)/analysis/%.$(tool)))
+ANALYSIS_DEPS := .clang-tidy Makefile $(wildcard src/*/*.h)
+
+$(BUILD)/analysis/%.tidy: %.c $(ANALYSIS_DEPS) | $(CONFIGURED)
+	@mkdir -p $(@D)
+	@echo "  TIDY  $<"
+	@clang-tidy --quiet $< -- $(call analysis_flags,$<) > $@.log 2>&1 \
+	    || { cat $@.log; exit 1; }
+	@touch $@
+
+$(BUILD)/analysis/%.gcc: %.c $(ANALYSIS_DEPS) | $(CONFIGURED)
+	@mkdir -p $(@D)
+	@echo "  GCC   $<"
+	@gcc -fanalyzer $(filter-out -M%,$(call analysis_flags,$<)) -c $< -o $@
+
+# With a macro given, one configuration is looked at, rather than each that
+# nginx's headers know.
+CPPCHECK := cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+	--enable=warning,performance,portability \
+	--suppress=missingIncludeSystem -Isrc/core -Isrc/fetch -Isrc/cli
+
+.PHONY: cppcheck
+cppcheck: $(CONFIGURED)
+	@echo "  CPPCHECK"
+	@$(CPPCHECK) src/core src/fetch src/cli
+	@$(CPPCHECK) -D__linux__ --suppress='*:$(NGINX_SRC)/*' \
+	    $(addprefix -I,$(NGINX_INCLUDES)) src/nginx
+
+.PHONY: analyze
+analyze: cppcheck $(ANALYSES) ## read the source with cppcheck, clang-tidy and gcc -fanalyzer
+	@echo "analyze: nothing found in $(words $(ANALYSED)) files"
 
 .PHONY: hardening
 hardening: all ## see that what was built is hardened as Debian's packages are

@@ -370,8 +370,10 @@ add_word(words_t *w, wba_str_t a, wba_str_t b, wba_str_t c)
         w->failed = true;
         return;
     }
-    memcpy(p, a.data, a.len);
-    p += a.len;
+    if (a.len) {
+        memcpy(p, a.data, a.len);
+        p += a.len;
+    }
     if (b.len) {
         memcpy(p, b.data, b.len);
         p += b.len;
