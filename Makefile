@@ -31,8 +31,8 @@ PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-d
 TEST_PACKAGES := chromium procps bash zsh
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
-# For the other compiler, the sanitizers and the fuzzers.
-CI_PACKAGES := clang libclang-rt-14-dev llvm valgrind
+# For the other compiler, the sanitizers, the fuzzers, and what reads the source.
+CI_PACKAGES := clang libclang-rt-14-dev llvm clang-tidy cppcheck dpkg-dev valgrind
 # For the benchmarks: callgrind's header, and the profile.
 BENCH_PACKAGES := valgrind linux-perf
 
@@ -60,10 +60,17 @@ export CC
 
 # nginx's headers leave parameters unused.
 MODULE_WARN := $(WARN) -Wno-unused-parameter
-HARDEN := -fstack-protector-strong -Wformat -Werror=format-security
+# What dpkg-buildflags gives for hardening=+all, and what newer Debians add;
+# tests/conformance/hardening.sh compares.
+HARDEN := -fstack-protector-strong -fstack-clash-protection -Wformat \
+	-Werror=format-security -Wdate-time
 ifeq ($(filter asan fuzz cover,$(FLAVOUR)),)
 HARDEN += -D_FORTIFY_SOURCE=2
 endif
+# Of these two the compiler knows its machine's only.
+HARDEN += $(foreach f,-fcf-protection -mbranch-protection=standard,$(shell \
+	$(CC) -Werror $(f) -E -x c /dev/null > /dev/null 2>&1 && echo $(f)))
+HARDEN_LD := -Wl,-z,relro -Wl,-z,now
 
 CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) $(WARN) $(HARDEN) $(SAN) \
 	-fPIC -Isrc/core -Isrc/fetch -Isrc/cli -MMD -MP
@@ -136,7 +143,13 @@ ci-deps: deps ## install what .ci/run needs besides
 
 # --- libraries and the tool
 
-$(BUILD)/obj/%.o: %.c
+# What compiles is compiled anew when its flags have changed.
+FLAGS := $(BUILD)/flags
+$(FLAGS): FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+
+$(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CFLAGS) -c $< -o $@
@@ -151,7 +164,7 @@ $(FETCH_LIB): $(call obj,$(FETCH_SRC))
 
 $(WBA): $(call obj,$(CLI_SRC)) $(FETCH_LIB) $(CORE_LIB)
 	@echo "  LD    $(@F)"
-	@$(CC) $(SAN) -o $@ $^ $(LIBS)
+	@$(CC) $(SAN) -pie $(HARDEN_LD) -o $@ $^ $(LIBS)
 
 # --- the module, with the configuration of Debian's nginx
 
@@ -176,7 +189,7 @@ $(CONFIGURED): config Makefile src/nginx/status.html $(FILE_LIST)
 	@cd $(NGINX_SRC) && . ./conf_flags \
 	    && ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CC) \
 	        --with-cc-opt='$(OPT) $(MODULE_WARN) $(HARDEN) $(SAN) -fPIC' \
-	        --with-ld-opt='-Wl,-z,relro -Wl,-z,now $(SAN)' \
+	        --with-ld-opt='$(HARDEN_LD) $(SAN)' \
 	        --add-dynamic-module=$(CURDIR) --builddir=$(NGINX_BUILD) \
 	        > $(NGINX_BUILD)/configure.log \
 	    || { tail -n 12 $(NGINX_BUILD)/configure.log; exit 1; }
@@ -332,7 +345,6 @@ bench-nonces: $(BUILD)/nonces ## measure the nonce table alone: fills, sizes, pr
 .PHONY: bench-verdicts
 bench-verdicts: $(BUILD)/verdicts ## measure what the cache for static signatures saves
 	@$(BUILD)/verdicts
-	@$(PYTHON) tests/bench/flood.py --build $(BUILD)
 
 .PHONY: bench-flood
 bench-flood: all $(BUILD)/load ## measure plain pages during a flood of forgeries
@@ -399,6 +411,52 @@ fuzz-summary: ## add up the runs of the fuzz targets: time, executions, edges
 fuzz-coverage: fuzz-deps ## lines and branches of core and fetch that the inputs reach, per target
 	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
 	@$(FUZZ_RUN) coverage --targets "$(FUZZ_TARGETS)"
+
+# --- analysis: what can be known without running anything
+
+# nginx's headers are the system's here: what they contain is not ours to mend.
+NGINX_INCLUDES := $(addprefix $(NGINX_SRC)/src/,core event event/modules \
+	os/unix http http/modules http/v2) $(BUILD)/nginx
+analysis_flags = $(if $(filter src/nginx/%,$(1)),$(OPT) $(MODULE_WARN) \
+	-Isrc/core -Isrc/fetch $(addprefix -isystem ,$(NGINX_INCLUDES)),$(CFLAGS))
+
+ANALYSED := $(CORE_SRC) $(FETCH_SRC) $(CLI_SRC) $(wildcard src/nginx/*.c)
+ANALYSES := $(foreach tool,tidy gcc,$(ANALYSED:%.c=$(BUILD)/analysis/%.$(tool)))
+ANALYSIS_DEPS := .clang-tidy Makefile $(wildcard src/*/*.h)
+
+$(BUILD)/analysis/%.tidy: %.c $(ANALYSIS_DEPS) | $(CONFIGURED)
+	@mkdir -p $(@D)
+	@echo "  TIDY  $<"
+	@clang-tidy --quiet $< -- $(call analysis_flags,$<) > $@.log 2>&1 \
+	    || { cat $@.log; exit 1; }
+	@touch $@
+
+$(BUILD)/analysis/%.gcc: %.c $(ANALYSIS_DEPS) | $(CONFIGURED)
+	@mkdir -p $(@D)
+	@echo "  GCC   $<"
+	@gcc -fanalyzer $(filter-out -M%,$(call analysis_flags,$<)) -c $< -o $@
+
+# With a macro given, one configuration is looked at, rather than each that
+# nginx's headers know.
+CPPCHECK := cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+	--enable=warning,performance,portability \
+	--suppress=missingIncludeSystem -Isrc/core -Isrc/fetch -Isrc/cli
+
+.PHONY: cppcheck
+cppcheck: $(CONFIGURED)
+	@echo "  CPPCHECK"
+	@$(CPPCHECK) src/core src/fetch src/cli
+	@$(CPPCHECK) -D__linux__ --suppress='*:$(NGINX_SRC)/*' \
+	    $(addprefix -I,$(NGINX_INCLUDES)) src/nginx
+
+.PHONY: analyze
+analyze: cppcheck $(ANALYSES) ## read the source with cppcheck, clang-tidy and gcc -fanalyzer
+	@echo "analyze: nothing found in $(words $(ANALYSED)) files"
+
+.PHONY: hardening
+hardening: all ## see that what was built is hardened as Debian's packages are
+	@CFLAGS='$(CFLAGS)' LDFLAGS='$(HARDEN_LD)' \
+	    bash tests/conformance/hardening.sh $(BUILD)
 
 # --- installing
 

@@ -227,7 +227,10 @@ wba_component_parse(const wba_sf_value_t *item, const wba_mem_t *mem,
 static bool
 same_string(wba_str_t a, wba_str_t b)
 {
-    return (a.data == NULL) == (b.data == NULL) && wba_str_eq(a, b);
+    if (a.data == NULL || b.data == NULL) {
+        return a.data == b.data;
+    }
+    return wba_str_eq(a, b);
 }
 
 bool

@@ -95,11 +95,11 @@ typedef struct {
     uint64_t fingerprint;
     uint64_t place; /* the other half of the hash */
     uint32_t partition;
+    unsigned slot;
     bucket_t *bucket[2];
     unsigned space[2]; /* of each bucket: mask of slots that are free */
     ticks_t until;
     bucket_t *into;
-    unsigned slot;
 } item_t;
 
 _Static_assert(sizeof(partition_t) == LINE, "a lock is one cache line");

@@ -336,7 +336,7 @@ ngx_http_wba_class_by_name(ngx_str_t *name)
 
     for (i = WBA_CLASS_NONE + 1; i < WBA_CLASS_COUNT; i++) {
         if (wba_str_eq(wba_class_name(i), ngx_http_wba_view(*name))) {
-            return i;
+            return (ngx_int_t) i;
         }
     }
     return NGX_ERROR;

@@ -37,7 +37,8 @@ static ngx_conf_enum_t  ngx_http_web_bot_auth_log_levels[] = {
     { ngx_null_string, 0 }
 };
 
-#define NGX_HTTP_WBA_ANY  NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+#define NGX_HTTP_WBA_ANY                                                      \
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
 
 static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
 

@@ -86,7 +86,7 @@ ngx_http_wba_read_version(const u_char *data, size_t len)
         if (*at <= ' ' || *at > '~') {
             break;
         }
-        ngx_http_wba_installed[i] = *at++;
+        ngx_http_wba_installed[i] = (char) *at++;
     }
     ngx_http_wba_installed[i] = '\0';
 }
@@ -377,7 +377,7 @@ ngx_http_wba_report_history(ngx_pool_t *pool, ngx_http_wba_zone_t *zone,
             continue;
         }
         s = &samples[report->nhistory++];
-        s->time = sample->time;
+        s->time = (int64_t) sample->time;
         for (k = 0; k < WBA_OUTCOMES; k++) {
             s->outcomes[k] = sample->outcomes[k];
         }
@@ -483,7 +483,7 @@ ngx_http_wba_status_send(ngx_http_request_t *r, const char *type,
     ngx_str_t     nosniff = ngx_string("nosniff");
 
     r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = text.len;
+    r->headers_out.content_length_n = (off_t) text.len;
     r->headers_out.content_type.data = (u_char *) type;
     r->headers_out.content_type.len = ngx_strlen(type);
     r->headers_out.content_type_len = r->headers_out.content_type.len;
