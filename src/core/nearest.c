@@ -55,10 +55,16 @@ wba_nearest_offer(wba_nearest_t *nearest, wba_str_t known)
     wba_str_t word = nearest->word;
     size_t longer = word.len > known.len ? word.len : known.len;
     size_t shorter = word.len > known.len ? known.len : word.len;
-    size_t limit = (longer + 2) / 3, n;
+    size_t limit = longer < 3 ? 1 : (longer + 1) / 3, n;
 
     if (limit > WBA_NEAREST_CHANGES) {
         limit = WBA_NEAREST_CHANGES;
+    }
+    if (shorter >= 3
+        && wba_str_eq_nocase(wba_str(word.data, shorter),
+                             wba_str(known.data, shorter)))
+    {
+        limit = longer - shorter > limit ? longer - shorter : limit;
     }
     if (longer > WBA_MAX_NEAREST || shorter == 0 || longer - shorter > limit) {
         return;

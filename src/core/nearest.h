@@ -23,10 +23,11 @@ typedef struct {
 void wba_nearest_init(wba_nearest_t *nearest, wba_str_t word);
 
 /*
- * Offers a known word.  It is near where at most a third of its letters (of
- * the longer word's, rounded up), and no more than WBA_NEAREST_CHANGES, are
- * changed, missing, too many, or exchanged with their neighbour; upper and
- * lower case are one.  Of equally near words the first stays.
+ * Offers a known word.  It is near where a third of the letters (of the longer
+ * word's; rounded, at least one), and no more than WBA_NEAREST_CHANGES, are
+ * changed, missing, too many, or exchanged with their neighbour; or where one
+ * of the two, of three letters or more, begins the other.  Upper and lower
+ * case are one.  Of equally near words the first stays.
  */
 void wba_nearest_offer(wba_nearest_t *nearest, wba_str_t known);
 

@@ -6,8 +6,7 @@ wba_sizing_seconds(const wba_directory_t *directory,
                    const wba_policy_t *policy)
 {
     int64_t seconds = directory->profile.max_lifetime;
-    bool needed = directory->profile.nonce_required || policy->nonce_required
-                  || policy->challenge != NULL;
+    bool needed = directory->profile.nonce_required || policy->nonce_required;
 
     if (policy->max_lifetime
         && (seconds == 0 || policy->max_lifetime < seconds))

@@ -8,8 +8,9 @@
 /*
  * Seconds for which a nonce may have to be remembered that a directory's
  * signature brings into a location: the shorter of the two lifetimes, and
- * WBA_MAX_SKEW.  Where neither asks for a nonce, at most WBA_STATIC_LIFETIME
- * of it: what lives longer is sent again and again, hence has none.
+ * WBA_MAX_SKEW.  Where neither asks for a nonce of the signer's own, at most
+ * WBA_STATIC_LIFETIME of it: what lives longer is sent again and again, hence
+ * has none.
  */
 int64_t wba_sizing_seconds(const wba_directory_t *directory,
                            const wba_policy_t *policy);
