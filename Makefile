@@ -90,7 +90,7 @@ WBA := $(BUILD)/wba
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 SHIMS := $(BUILD)/unit/slow_resolver.so
-NAMES := $(BUILD)/tests/names.so
+NAMES := $(BUILD)/tests/names.so $(BUILD)/tests/trust.so
 SF_FILTER := $(BUILD)/sf_filter
 
 .PHONY: all

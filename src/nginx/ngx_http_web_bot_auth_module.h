@@ -24,6 +24,8 @@
 #include "verify.h"
 #include "wba_redis.h"
 
+#include "ngx_http_web_bot_auth_check.h"
+
 /* Words of answers and rules that have no name in the configuration. */
 #define NGX_HTTP_WBA_UNSET_ANSWER 0xffff
 
@@ -167,6 +169,7 @@ typedef struct {
     ngx_msec_t timeout;
     size_t max_size;
     ngx_uint_t max_keys;
+    unsigned max_keys_said:1; /* by the configuration */
     unsigned proof_required:1;
     unsigned redirect_www:1;
 } ngx_http_wba_bounds_t;
@@ -202,8 +205,7 @@ typedef struct {
     ngx_http_wba_bounds_t bounds;
     ngx_http_wba_source_t source;
     wba_keyset_t file_set; /* of a file: source */
-    u_char *conf_file;
-    ngx_uint_t conf_line;
+    ngx_http_wba_place_t place;
 } ngx_http_wba_directory_t;
 
 /* A discovered directory in this process. */
@@ -221,8 +223,7 @@ typedef struct {
     ngx_uint_t max_directories;
     ngx_uint_t new_per_minute;
     ngx_uint_t concurrent;
-    u_char *conf_file;
-    ngx_uint_t conf_line;
+    ngx_http_wba_place_t place;
 
     /* This process's. */
     ngx_http_wba_found_t **found; /* by slot; NULL: not met yet */
@@ -253,6 +254,8 @@ struct ngx_http_web_bot_auth_main_conf_s {
     wba_env_t env;
 
     size_t zone_size;
+    ngx_uint_t zone_rate; /* requests a minute that shall fit; 0: not said */
+    ngx_http_wba_place_t zone_place;
     ngx_str_t nonce_path; /* of web_bot_auth_zone's file=; or empty */
     ngx_shm_zone_t *shm_zone;
     ngx_http_wba_zone_t *zone;
@@ -266,11 +269,11 @@ struct ngx_http_web_bot_auth_main_conf_s {
     uint64_t trusted_hash; /* of that content */
     ngx_flag_t test_keys;
     ngx_flag_t private_addresses;
+    ngx_http_wba_place_t private_place;
     ngx_path_t *state_path;
     ngx_http_wba_store_t store;
     ngx_cycle_t *cycle;
-    u_char *status_file; /* of the first web_bot_auth_status, or NULL */
-    ngx_uint_t status_line;
+    ngx_http_wba_place_t status_place; /* of the first web_bot_auth_status */
     uint16_t directory_names[NGX_HTTP_WBA_MAX_DIRECTORIES + 1]; /* in the zone;
                                                   discovery's behind them */
     uint16_t tag_names[64];
@@ -280,10 +283,9 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_uint_t challenges_any; /* unsigned  challenges_any:1; and one of them
                                   under "satisfy any" */
     wba_challenge_key_t challenge_key; /* from the commit on */
-    u_char *enabled_file;
-    ngx_uint_t enabled_line;
-    ngx_array_t rules; /* of ngx_http_wba_rule_place_t */
-    ngx_http_core_srv_conf_t *warned; /* the server last warned about */
+    ngx_http_wba_place_t enabled_place;
+    ngx_array_t rules; /* of ngx_http_wba_rules_t *, each level's */
+    ngx_http_wba_checks_t checks;
 
     /* This process's. */
     ngx_http_wba_counters_t *counters;
@@ -304,14 +306,6 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_log_t *log;
 };
 
-/* Where a rule stands, for the check that comes when all is read. */
-typedef struct {
-    wba_str_t tag;
-    wba_str_t directory;
-    u_char *file;
-    ngx_uint_t line;
-} ngx_http_wba_rule_place_t;
-
 typedef enum {
     NGX_HTTP_WBA_AUTHORITY_SERVER_NAME = 0,
     NGX_HTTP_WBA_AUTHORITY_ANY,
@@ -325,13 +319,14 @@ typedef enum {
 } ngx_http_wba_challenge_e;
 
 typedef struct {
+    ngx_http_wba_place_t place; /* where the server's or location's block is */
     ngx_uint_t mode;
     ngx_flag_t dry_run;
     time_t clock_skew;
     time_t max_lifetime;
     ngx_uint_t nonce;
     ngx_array_t *components; /* of wba_component_t */
-    ngx_array_t *rules;      /* of wba_rule_t */
+    ngx_http_wba_rules_t *rules;
     ngx_uint_t answers[WBA_CLASS_COUNT];
     ngx_uint_t authority;
     ngx_http_complex_value_t *authority_value;
@@ -346,6 +341,8 @@ typedef struct {
     ngx_uint_t status; /* what web_bot_auth_status answers with */
     wba_policy_t policy; /* made of all the above when merged */
     wba_accept_t *accept; /* Accept-Signature of refusals; NULL: none */
+    ngx_uint_t browsers;  /* unsigned  browsers:1; a warning was given that they
+                             may enter */
 } ngx_http_web_bot_auth_loc_conf_t;
 
 /* nginx frees a server's names once the configuration is read. */
@@ -448,12 +445,16 @@ wba_mem_t ngx_http_wba_pool_mem(ngx_pool_t *pool);
 ngx_int_t ngx_http_wba_add_component(ngx_conf_t *cf, ngx_str_t *text,
     wba_component_t *out);
 
+/* Called when the flag has been set. */
+char *ngx_http_web_bot_auth_private_addresses(ngx_conf_t *cf, void *post,
+    void *data);
+char *ngx_http_web_bot_auth_test_keys(ngx_conf_t *cf, void *post, void *data);
 char *ngx_http_web_bot_auth_trusted_certificate(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 char *ngx_http_web_bot_auth_expose_reason(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
-/* words.c */
+/* block.c */
 char *ngx_http_web_bot_auth_directory(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 char *ngx_http_web_bot_auth_discovery(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -501,12 +502,41 @@ void ngx_http_wba_forgery_tried(void *data, const wba_message_t *message,
 /* rules.c */
 char *ngx_http_web_bot_auth_rule(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-ngx_int_t ngx_http_web_bot_auth_check_rules(ngx_conf_t *cf);
+
+/* check.c */
+ngx_int_t ngx_http_wba_check_init(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* A location, merged, that is on or optional. */
+void ngx_http_wba_check_location(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_loc_conf_t *prev,
+    ngx_http_web_bot_auth_loc_conf_t *conf);
+
+/* When all is merged. */
+void ngx_http_wba_check(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+
+/* check_rules.c: NGX_ERROR where a rule names what does not exist; and what
+ * is doubtful of one list. */
+ngx_int_t ngx_http_wba_check_rule_names(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+void ngx_http_wba_check_rules(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_main_conf_t *mcf, ngx_http_wba_rules_t *list);
+
+/* check_zone.c: when the zone has its size. */
+void ngx_http_wba_check_zone(ngx_http_web_bot_auth_main_conf_t *mcf,
+    ngx_log_t *log);
 
 /* zone.c */
 ngx_int_t ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 size_t ngx_http_wba_zone_min_size(void);
 ngx_uint_t ngx_http_wba_zone_found(size_t zone_size);
+size_t ngx_http_wba_zone_for_found(ngx_uint_t n);
+
+/* The least size, in whole megabytes, of a zone with room for so many nonces,
+ * and for so many bytes of key sets; 0: there is none. */
+size_t ngx_http_wba_zone_for(ngx_http_web_bot_auth_main_conf_t *mcf,
+    uint64_t nonces, size_t keys);
 ngx_int_t ngx_http_wba_zone_commit(ngx_cycle_t *cycle);
 ngx_int_t ngx_http_wba_zone_lock(ngx_http_wba_zone_t *zone);
 void ngx_http_wba_zone_unlock(ngx_http_wba_zone_t *zone);
