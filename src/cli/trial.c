@@ -354,7 +354,8 @@ answer_key(trial_t *t)
         wba_verify_offer(v, &match);
     }
     note->ntried = v->ncandidates;
-    memcpy(note->tried, v->candidates, sizeof(note->tried));
+    memcpy(note->tried, v->candidates,
+           note->ntried * sizeof(note->tried[0]));
     wba_verify_keys(v, WBA_REASON_KEY_UNKNOWN);
 }
 

@@ -90,6 +90,13 @@ typedef struct {
  * that v->key.agent_url names. */
 #define WBA_DISCOVERED ((unsigned) -1)
 
+/* What only a request with signatures needs: one without costs no more than
+ * to find that out. */
+typedef struct {
+    wba_keyring_match_t candidates[WBA_MAX_CANDIDATES];
+    wba_nonce_t nonces[WBA_MAX_SIGNATURES];
+} wba_verify_room_t;
+
 typedef struct {
     const wba_env_t *env;
     const wba_message_t *message;
@@ -102,12 +109,13 @@ typedef struct {
     size_t current; /* the signature being worked on */
     bool asked;     /* WBA_NEED_KEY is out */
     wba_need_key_t key;
-    wba_keyring_match_t candidates[WBA_MAX_CANDIDATES];
+    wba_keyring_match_t *candidates; /* in a wba_verify_room_t from mem; NULL
+                                        where there are no facts */
     size_t ncandidates;
 
     wba_digest_t *digest; /* from mem, at WBA_NEED_BODY; NULL: not wanted */
     wba_body_link_reader_t *link; /* the same */
-    wba_nonce_t nonces[WBA_MAX_SIGNATURES];
+    wba_nonce_t *nonces; /* the same */
     size_t nnonces;
 } wba_verify_t;
 

@@ -385,7 +385,7 @@ typedef struct {
     ngx_http_wba_body_e body;
     ngx_msec_t body_since; /* when it was begun to be read */
     wba_store_answer_t answer;
-    wba_nonce_t asked[WBA_MAX_SIGNATURES];
+    wba_nonce_t *asked;
     size_t nasked;
     wba_redis_ticket_t *ticket; /* of a record under way, or NULL */
     uint64_t asked_us;          /* when that began */

@@ -279,12 +279,20 @@ ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx)
     ngx_http_wba_replay_forget(ctx);
     ctx->answered = 0;
     ctx->nasked = ctx->verify.nnonces;
-    ngx_memcpy(ctx->asked, ctx->verify.nonces,
-               ctx->nasked * sizeof(wba_nonce_t));
+    ctx->asked = ctx->verify.nonces;
 
     if (mcf->redis == NULL) {
         return ngx_http_wba_replay_shared(ctx);
     }
+    /* Kept as they are: the machine goes on to others. */
+    ctx->asked = ngx_palloc(ctx->request->pool,
+                            ctx->nasked * sizeof(wba_nonce_t));
+    if (ctx->asked == NULL) {
+        ctx->nasked = 0;
+        return ngx_http_wba_replay_told(ctx, WBA_STORE_UNAVAILABLE);
+    }
+    ngx_memcpy(ctx->asked, ctx->verify.nonces,
+               ctx->nasked * sizeof(wba_nonce_t));
 
     ctx->asked_us = ngx_http_wba_now_us();
     ctx->ticket = wba_redis_record(ngx_http_wba_redis_client(mcf->redis),
