@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "advice.h"
 #include "explain_steps.h"
 #include "guess.h"
 #include "point.h"
@@ -116,59 +117,6 @@ walk_fields(const trial_t *t, bool utf8)
     explain_fields(&w);
 }
 
-/* What can be done about it with this tool's options, beside core's help. */
-static void
-put_hint(const trial_t *t)
-{
-    const wba_fact_t *fact = trial_subject(t);
-    wba_str_t tag = t->verify.facts.claimed_tag;
-    size_t i;
-
-    switch (t->verdict.reason) {
-    case WBA_REASON_EXPIRED:
-    case WBA_REASON_CLOCK_AHEAD:
-        (void) printf("To judge it as of when it was made: --now %lld\n",
-                      (long long) fact->input.created);
-        break;
-    case WBA_REASON_SIGNATURE_INPUT_KEYID_CASE:
-    case WBA_REASON_VISA_SAMPLE_FORM:
-        (void) puts("To judge it as Visa's sample agent signs: --lenient "
-                    "visa-sample");
-        break;
-    case WBA_REASON_LIFETIME_TOO_LONG:
-        (void) puts("To judge it without that limit: --max-lifetime 0");
-        break;
-    case WBA_REASON_AGENT_NOT_ALLOWED:
-        (void) fputs("To give that agent's keys: --directory ", stdout);
-        text_put(stdout, fact->agent.url);
-        (void) puts("=FILE");
-        break;
-    case WBA_REASON_AUTHORITY_NOT_SERVED:
-        if (t->verify.facts.authority.data == NULL) {
-            (void) puts("Here it names none; --authority HOST gives one");
-        }
-        break;
-    case WBA_REASON_NO_SERVED_TAG:
-        (void) fputs("Its tag is ", stdout);
-        if (tag.data != NULL) {
-            (void) fputc('"', stdout);
-            text_put(stdout, tag);
-            (void) fputc('"', stdout);
-        } else {
-            (void) fputs("missing", stdout);
-        }
-        (void) fputs("; the directories given serve", stdout);
-        for (i = 0; i < t->env.ntags; i++) {
-            (void) fputs(i ? ", " : " ", stdout);
-            text_put(stdout, t->tags[i].text);
-        }
-        (void) puts(" (see --profile)");
-        break;
-    default:
-        break;
-    }
-}
-
 static void
 put_guess(const trial_t *t)
 {
@@ -228,6 +176,6 @@ explain_text(const trial_t *t)
     color_end(stdout);
     (void) printf("\n%s\n", info->help);
     point(t);
-    put_hint(t);
+    advice(t);
     put_guess(t);
 }

@@ -979,7 +979,7 @@ BAD_USE = [
     (["verify", "--directory", SHOP, "--scheme", "ftp"], "neither https nor http"),
     (["verify", "--directory", SHOP, "--component", "A"], "can never be covered"),
     (["verify", "--directory", SHOP], "is empty"),
-    (["verify", "--directory", SHOP, "--request", "curl.txt"], "begins with '>'"),
+    (["verify", "--directory", SHOP, "--request", "curl.txt"], "is what curl -v prints"),
     (["verify", "--directory", SHOP, "--request", "bad.txt"], "bad.txt, line 1"),
     (["verify", "--directory", SHOP, "--request", "bad2.txt"], "bad2.txt, line 3"),
     (["verify", "--directory", SHOP, "--request", "many.txt"], "more than 256"),
