@@ -940,6 +940,7 @@ BAD_USE = [
         (["--label", ""], "is no label"),
         (["--tag", "caf\u00e9"], "printable ASCII"),
         (["--nonce", "a\tb"], "printable ASCII"),
+        (["--nonce", ""], "--nonce is empty; 'none' leaves it out"),
         (["--keyid", "x" * 5000], "too long"),
         (["--created", "yesterday"], "--created yesterday is no time"),
         (["--created", "2026-02-30T00:00:00Z"], "is no time"),
