@@ -117,6 +117,21 @@ walk_fields(const trial_t *t, bool utf8)
     explain_fields(&w);
 }
 
+/* Octets that no signature of that key has. */
+static void
+put_size(const trial_t *t, const wba_fact_t *fact)
+{
+    const trial_note_t *note = trial_note(t, fact);
+    const wba_key_t *key = &note->tried[0].key;
+    size_t size = key->type == WBA_KEY_RSA ? key->pub.len : 64;
+
+    if (note->ntried == 1 && fact->signature.len != size) {
+        (void) printf("A signature of that key has %zu octets, and this one "
+                      "%zu.\n",
+                      size, fact->signature.len);
+    }
+}
+
 static void
 put_guess(const trial_t *t)
 {
@@ -132,6 +147,7 @@ put_guess(const trial_t *t)
         text_put(stdout, wba_str_z(text));
         (void) puts(".");
     } else if (t->verdict.reason == WBA_REASON_BAD_SIGNATURE) {
+        put_size(t, fact);
         (void) puts("None of the common mistakes explains it: compare the "
                     "base above with the signer's,\nbyte by byte, and its key "
                     "with the directory's.");

@@ -104,7 +104,7 @@ verifies(const guesser_t *g, const wba_key_t *key, wba_str_t base)
 
     for (alg = 1; alg <= WBA_ALG_ALL; alg <<= 1) {
         if ((key->algs & alg)
-            && wba_crypto_verify(key, (wba_alg_t) alg, g->fact->signature,
+            && wba_crypto_verify(key, (wba_alg_t) alg, g->signature,
                                  base)
                    == WBA_OK)
         {
@@ -200,16 +200,35 @@ try_keys(guesser_t *g, wba_str_t base)
     }
 }
 
-/* The signature's bytes in another form. */
+/* The signature read in other ways: with the right base, or with that and one
+ * mistake. */
 static void
-try_signature(guesser_t *g, wba_str_t base)
+try_recoded(guesser_t *g, const form_t *form, bool mistakes)
+{
+    uint8_t octets[WBA_MAX_SIGNATURE_BYTES];
+    const char *says;
+    size_t i, len;
+
+    for (i = 0; !g->found && guess_recoded(g, i, octets, &len, &says); i++) {
+        g->signature = wba_str(octets, len);
+        if (len != 0 && mistakes) {
+            try_kinds(g, form, 0, says, false);
+        } else if (len != 0 && verifies_by_tried(g, form)) {
+            found(g, says, "");
+        }
+    }
+    g->signature = g->fact->signature;
+}
+
+static void
+try_rsa(guesser_t *g, wba_str_t base)
 {
     const trial_note_t *note = trial_note(g->trial, g->fact);
     char says[SAYS];
     size_t i;
 
     for (i = 0; i < note->ntried && !g->found; i++) {
-        if (guess_signature(g, &note->tried[i].key, base, says)) {
+        if (guess_rsa(g, &note->tried[i].key, base, says)) {
             found(g, says, "");
         }
     }
@@ -221,14 +240,16 @@ try_all(guesser_t *g, wba_str_t base)
     form_t form;
 
     form_of(base, &form);
-    try_signature(g, base);
-    if (!g->found && form.count > 0) {
+    try_rsa(g, base);
+    if (form.count > 0) {
+        try_recoded(g, &form, false);
         try_kinds(g, &form, 0, "", false);
     }
     if (!g->found) {
         try_keys(g, base);
     }
-    if (!g->found && form.count > 0) {
+    if (form.count > 0) {
+        try_recoded(g, &form, true);
         try_kinds(g, &form, 0, "", true);
     }
 }
@@ -250,6 +271,7 @@ guess(const trial_t *t, const wba_fact_t *fact, char text[GUESS_TEXT])
     }
     wba_arena_init(&g.arena, block, BLOCK);
     g.mem = wba_arena_mem(&g.arena);
+    g.signature = fact->signature;
     if (reason == WBA_REASON_KEY_UNKNOWN) {
         try_keys(&g, note->base);
     } else {

@@ -32,6 +32,7 @@ typedef struct {
     const wba_fact_t *fact;
     wba_arena_t arena;
     wba_mem_t mem;
+    wba_str_t signature; /* its octets, as they were sent or recoded */
     char *out;
     bool found;
 } guesser_t;
@@ -56,11 +57,17 @@ bool guess_param_order(guesser_t *g, size_t i, form_t *form, char *says);
 const uint8_t *guess_search(wba_str_t s, wba_str_t what);
 
 /*
- * What the signature's bytes are, where they are a signature over the right
- * base, but not in the form that alg wants: into says, to go on "The signature
- * would verify if ".
+ * The signature's octets, where what was sent may be a text of them, or DER: the
+ * i-th way to read it, into out, which has room for WBA_MAX_SIGNATURE_BYTES.
+ * *says goes on "The signature would verify if ".  False: there are no more
+ * ways; *len 0: it cannot be read so.
  */
-bool guess_signature(guesser_t *g, const wba_key_t *key, wba_str_t base,
-                     char says[SAYS]);
+bool guess_recoded(const guesser_t *g, size_t i, uint8_t *out, size_t *len,
+                   const char **says);
+
+/* Whether it is an RSA key's signature over base, with another padding, salt or
+ * hash than alg says: into says, likewise. */
+bool guess_rsa(const guesser_t *g, const wba_key_t *key, wba_str_t base,
+               char says[SAYS]);
 
 #endif

@@ -304,6 +304,30 @@ CASES = {
 }
 
 
+CASES.update({
+    "DER over a base with a mistake": (
+        sign(GET, but(EC_SIG, key=Der(EC), values={
+            "@authority": "shop.example:443"})), "bad-signature",
+        ["it is DER", "; and if @authority were shop.example:443;"],
+        sign(GET, EC_SIG)),
+    "hexadecimal text of a hash's signature": (
+        sign(GET, tap(signature=lambda _: KEY.sign(hashlib.sha256(
+            signature_base(GET, ("@authority", "@path"),
+                           inner_list(tap()))).digest()).hex().encode())),
+        "bad-signature",
+        ["base64 of their hexadecimal text", "over the base's SHA-256;"],
+        GOOD),
+    "DER, and nothing that is known": (
+        sign(GET, but(EC_SIG, key=Der(EC), values={"@path": "/else"})),
+        "bad-signature",
+        ["A signature of that key has 64 octets, and this one ",
+         "None of the common mistakes explains it"], sign(GET, EC_SIG)),
+    "cut off": (
+        sign(GET, tap(signature=lambda s: s[:60])), "bad-signature",
+        ["A signature of that key has 64 octets, and this one 60."], GOOD),
+})
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("advice")
