@@ -331,6 +331,22 @@ unserved_authority(const trial_t *t, const wba_fact_t *fact)
     }
 }
 
+/* Which profiles serve it. */
+static void
+put_profiles(wba_str_t tag)
+{
+    const wba_profile_t *p;
+    size_t i;
+
+    for (i = 0; tag.data != NULL && (p = wba_profile_at(i)) != NULL; i++) {
+        if (wba_profile_tag(p, tag) != NULL) {
+            (void) printf("To judge it by a directory that serves it: "
+                          "--profile %s before --directory\n",
+                          p->name);
+        }
+    }
+}
+
 static void
 unserved_tag(const trial_t *t, const wba_fact_t *fact)
 {
@@ -352,6 +368,7 @@ unserved_tag(const trial_t *t, const wba_fact_t *fact)
         put(t->tags[i].text);
     }
     (void) puts(" (see --profile)");
+    put_profiles(tag);
 }
 
 static const struct {

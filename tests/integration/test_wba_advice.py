@@ -159,6 +159,11 @@ CASES = {
          '"web-bot-auth".',
          AGENT + " holds that key, but stands for a Signature-Agent, which "
          "the signature does not cover."], GOOD),
+    "a tag that no directory given serves": (
+        sign(GET, tap(tag="Agent-Pay-Auth")), "no-served-tag",
+        ['Its tag is "Agent-Pay-Auth"; the directories given serve '
+         "agent-browser-auth, agent-payer-auth, web-bot-auth",
+         "--profile agent-pay before --directory"], GOOD),
     "ECDSA in DER, as OpenSSL and Node make it": (
         sign(GET, but(EC_SIG, key=Der(EC))), "bad-signature",
         ["if it were r then s, 32 octets each; it is DER"],
