@@ -154,15 +154,17 @@ member_missing(const trial_t *t, const wba_fact_t *fact)
                     "\"signature-agent\", without ;key");
         return;
     }
-    (void) fputs("The field's members:", stdout);
     wba_sf_dict_init(&it, value);
+    (void) fputs("The field's members:", stdout);
     while (wba_sf_dict_next(&it, &key, &member) == WBA_OK) {
         (void) fputs(between, stdout);
         put(key);
         between = ", ";
     }
-    (void) puts(". Cover one of them, as \"signature-agent\";key=\"NAME\", or "
-                "send it under\nthe name that is covered.");
+    (void) puts(between[0] == ' '
+                    ? " none"
+                    : ". Cover one of them, as \"signature-agent\";key="
+                      "\"NAME\", or send it under\nthe name that is covered.");
 }
 
 static void

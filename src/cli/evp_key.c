@@ -173,7 +173,7 @@ p256_to_jwk(wba_str_t der, json_t *jwk)
 }
 
 bool
-evp_key_members(wba_key_type_t type, const EVP_PKEY *key, json_t *jwk)
+evp_key_members(wba_key_type_t type, EVP_PKEY *key, json_t *jwk)
 {
     uint8_t *der = NULL;
     int len = i2d_PrivateKey(key, &der);

@@ -29,7 +29,7 @@ EVP_PKEY *evp_key_read(wba_key_type_t type, const json_t *jwk,
                        const char **why);
 
 /* Adds the key's members, the private ones too, to a JWK.  False: no memory. */
-bool evp_key_members(wba_key_type_t type, const EVP_PKEY *key, json_t *jwk);
+bool evp_key_members(wba_key_type_t type, EVP_PKEY *key, json_t *jwk);
 
 /*
  * Signs as wba_crypto_verify verifies: P-256 as r then s, 64 octets; RSA-PSS

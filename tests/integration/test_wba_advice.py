@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import pathlib
+import random
 import subprocess
 
 import pytest
@@ -106,6 +107,10 @@ CASES = {
         sign(agent('g="%s"' % AGENT),
              but(BY_KEY, components=("@authority",
                                      'signature-agent;key="g"')))),
+    "a member of nothing": (
+        sign(agent(""), but(BY_KEY, values={'signature-agent;key="sig1"': ""})),
+        "signature-agent-member-missing", ["The field's members: none"],
+        GOOD_MEMBER),
     "a member of a String": (
         sign(agent(STRING), BY_KEY), "signature-agent-member-missing",
         ["The field is a String and has no members"], GOOD_BOT),
@@ -405,3 +410,44 @@ def test_what_curl_prints_is_taken_out_by_that(folder):
     sent = subprocess.run(["sed", "-n", "s/^> //p"], input=printed.encode(),
                           stdout=subprocess.PIPE, check=True).stdout
     assert "\nverified: ok\n" in verify(folder, sent, status=0)
+
+
+SEED = int(os.environ.get("ADVICE_SEED", random.randrange(2 ** 32)))
+
+
+def mutated(raw, chance):
+    """The request with a few of its bytes dropped, doubled or changed."""
+    out = bytearray(raw)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(out))
+        kind = chance.randint(0, 3)
+        if kind == 0:
+            del out[at:at + chance.randint(1, 20)]
+        elif kind == 1:
+            out[at:at] = out[at:at + chance.randint(1, 40)]
+        else:
+            out[at] = chance.choice(b'"\\();:=, \t\r\n-_@%/aA0\x00\x1b\x7f\xff')
+        if not out:
+            break
+    return bytes(out)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_whatever_is_sent_is_answered(folder, name):
+    """ADVICE_SEED=N asks for the requests of a seed."""
+    chance = random.Random("%d %s" % (SEED, name))
+    raw, more = CASES[name][0].raw(), CASES[name][4:]
+    for _ in range(5):
+        sent = mutated(raw, chance)
+        done = subprocess.run(
+            [WBA, "verify", "--now", str(NOW), *more, "--directory",
+             "shop=keys.json", "--directory", AGENT + "=keys.json"],
+            input=sent, cwd=folder, timeout=60, check=False,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        said = done.stdout + done.stderr
+        assert done.returncode in (0, 1, 2), (SEED, sent, said)
+        assert b"Sanitizer" not in said and b"runtime error" not in said, \
+            (SEED, sent, said)
+        lines = [line for line in done.stdout.decode().splitlines()
+                 if line.strip() == "^"]
+        assert len(lines) <= 1, (SEED, sent)
