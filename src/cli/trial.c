@@ -234,9 +234,15 @@ malformed(wba_str_t text, const char *name, wba_status_t status, size_t line)
                         "/path HTTP/1.1, fields, an empty line, the body",
                         name);
     }
-    if (text.data[0] == '>') {
-        return cli_fail("%s begins with '>': remove curl's \"> \" before each "
-                        "line",
+    if (text.data[0] == '>' || text.data[0] == '*') {
+        return cli_fail("%s is what curl -v prints; what was sent, take out "
+                        "of it by: sed -n 's/^> //p'",
+                        name);
+    }
+    if (text.data[0] == ':') {
+        return cli_fail("%s begins with HTTP/2's names; write :method and "
+                        ":path as a line GET /path HTTP/1.1, and :authority "
+                        "as Host",
                         name);
     }
     return cli_fail("%s, line %zu: %s", name, line,
