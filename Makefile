@@ -31,7 +31,7 @@ TEST_PACKAGES := chromium
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 # For the other compiler, the sanitizers and the fuzzers.
-CI_PACKAGES := clang libclang-rt-14-dev llvm
+CI_PACKAGES := clang libclang-rt-14-dev llvm-14
 
 WARN := -Wall -Wextra -Werror -Wshadow
 OPT := -O2 -g
@@ -297,6 +297,11 @@ ifeq ($(FLAVOUR),fuzz)
 FUZZ_MAIN :=
 FUZZ_LINK := -fsanitize=fuzzer
 endif
+FUZZ_LIBS = $(FUZZ_CLI) $(FETCH_LIB) $(CORE_LIB)
+ifeq ($(FLAVOUR),cover) # what no target reaches counts as well
+FUZZ_LIBS = $(FUZZ_CLI) -Wl,--whole-archive $(FETCH_LIB) $(CORE_LIB) \
+	-Wl,--no-whole-archive
+endif
 
 $(FUZZ_CLI): $(call obj,$(filter-out src/cli/main.c,$(CLI_SRC)))
 	@rm -f $@
@@ -306,7 +311,7 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(FUZZ_CLI) $(FETCH_LIB) $(COR
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
 	@$(CC) $(CFLAGS) -Itests/fuzz $(FUZZ_LINK) -o $@ $< $(FUZZ_MAIN) \
-	    $(FUZZ_CLI) $(FETCH_LIB) $(CORE_LIB) $(LIBS)
+	    $(FUZZ_LIBS) $(LIBS)
 
 .PHONY: fuzz-build
 fuzz-build: $(FUZZ_BIN)
@@ -315,10 +320,13 @@ fuzz-build: $(FUZZ_BIN)
 fuzz-deps: deps
 	@$(call install_missing,$(CI_PACKAGES))
 	@$(MAKE) --no-print-directory FLAVOUR=fuzz fuzz-build
+	@$(MAKE) --no-print-directory FLAVOUR=asan module
 
 .PHONY: fuzz
 fuzz: fuzz-deps ## run each fuzz target for FUZZ_SECONDS (60), two at a time; fails on any finding
 	@$(FUZZ_RUN) fuzz --seconds $(FUZZ_SECONDS) --targets "$(FUZZ_TARGETS)"
+	@test -n "$(FUZZ_TARGETS)" \
+	    || $(PYTHON) tests/fuzz/config.py --seconds $(FUZZ_SECONDS)
 
 .PHONY: fuzz-regress
 fuzz-regress: fuzz-deps ## run the inputs that are kept in tests/fuzz/corpus, no fuzzing

@@ -7,8 +7,7 @@
  * once; the same request has the same verdict each time; want of memory lets
  * nobody in.
  *
- * Input: settings, then the request's text, in which $a $b $c stand for
- * thumbprints, $n for a nonce that was given out, and $d for a Content-Digest.
+ * Input: settings, then the request's text as fuzz_text.h has it.
  */
 #include "fuzz_text.h"
 
