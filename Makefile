@@ -315,18 +315,23 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(FUZZ_CLI) $(FETCH_LIB) $(COR
 
 .PHONY: fuzz-build
 fuzz-build: $(FUZZ_BIN)
+	@:
 
 .PHONY: fuzz-deps
 fuzz-deps: deps
 	@$(call install_missing,$(CI_PACKAGES))
 	@$(MAKE) --no-print-directory FLAVOUR=fuzz fuzz-build
-	@$(MAKE) --no-print-directory FLAVOUR=asan module
 
 .PHONY: fuzz
 fuzz: fuzz-deps ## run each fuzz target for FUZZ_SECONDS (60), two at a time; fails on any finding
 	@$(FUZZ_RUN) fuzz --seconds $(FUZZ_SECONDS) --targets "$(FUZZ_TARGETS)"
 	@test -n "$(FUZZ_TARGETS)" \
-	    || $(PYTHON) tests/fuzz/config.py --seconds $(FUZZ_SECONDS)
+	    || $(MAKE) --no-print-directory fuzz-config
+
+.PHONY: fuzz-config
+fuzz-config: deps ## nginx -t on generated configurations for FUZZ_SECONDS, by a module with ASan
+	@$(MAKE) --no-print-directory FLAVOUR=asan module
+	@$(PYTHON) tests/fuzz/config.py --seconds $(FUZZ_SECONDS)
 
 .PHONY: fuzz-regress
 fuzz-regress: fuzz-deps ## run the inputs that are kept in tests/fuzz/corpus, no fuzzing
