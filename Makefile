@@ -32,7 +32,7 @@ TEST_PACKAGES := chromium procps bash zsh
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
 # For the other compiler, the sanitizers, the fuzzers, and what reads the source.
-CI_PACKAGES := clang libclang-rt-14-dev llvm clang-tidy cppcheck dpkg-dev valgrind
+CI_PACKAGES := clang libclang-rt-14-dev llvm-14 clang-tidy cppcheck dpkg-dev valgrind
 # For the benchmarks: callgrind's header, and the profile.
 BENCH_PACKAGES := valgrind linux-perf
 
@@ -372,6 +372,11 @@ ifeq ($(FLAVOUR),fuzz)
 FUZZ_MAIN :=
 FUZZ_LINK := -fsanitize=fuzzer
 endif
+FUZZ_LIBS = $(FUZZ_CLI) $(FETCH_LIB) $(CORE_LIB)
+ifeq ($(FLAVOUR),cover) # what no target reaches counts as well
+FUZZ_LIBS = $(FUZZ_CLI) -Wl,--whole-archive $(FETCH_LIB) $(CORE_LIB) \
+	-Wl,--no-whole-archive
+endif
 
 $(FUZZ_CLI): $(call obj,$(filter-out src/cli/main.c,$(CLI_SRC)))
 	@rm -f $@
@@ -381,10 +386,11 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(FUZZ_CLI) $(FETCH_LIB) $(COR
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
 	@$(CC) $(CFLAGS) -Itests/fuzz $(FUZZ_LINK) -o $@ $< $(FUZZ_MAIN) \
-	    $(FUZZ_CLI) $(FETCH_LIB) $(CORE_LIB) $(LIBS)
+	    $(FUZZ_LIBS) $(LIBS)
 
 .PHONY: fuzz-build
 fuzz-build: $(FUZZ_BIN)
+	@:
 
 .PHONY: fuzz-deps
 fuzz-deps: deps
@@ -394,6 +400,13 @@ fuzz-deps: deps
 .PHONY: fuzz
 fuzz: fuzz-deps ## run each fuzz target for FUZZ_SECONDS (60), two at a time; fails on any finding
 	@$(FUZZ_RUN) fuzz --seconds $(FUZZ_SECONDS) --targets "$(FUZZ_TARGETS)"
+	@test -n "$(FUZZ_TARGETS)" \
+	    || $(MAKE) --no-print-directory fuzz-config
+
+.PHONY: fuzz-config
+fuzz-config: deps ## nginx -t on generated configurations for FUZZ_SECONDS, by a module with ASan
+	@$(MAKE) --no-print-directory FLAVOUR=asan module
+	@$(PYTHON) tests/fuzz/config.py --seconds $(FUZZ_SECONDS)
 
 .PHONY: fuzz-regress
 fuzz-regress: fuzz-deps ## run the inputs that are kept in tests/fuzz/corpus, no fuzzing

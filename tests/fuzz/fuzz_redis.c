@@ -73,6 +73,8 @@ static struct {
     bool watched_changed;
     bool multi;
     bool password;
+    bool full;
+    bool evicts;
     char results[4096]; /* of what is queued */
     unsigned queued;
     char keys[512][65];
@@ -178,6 +180,10 @@ execute(const wba_str_t *argv, unsigned argc, char *out, size_t size)
         return; /* the probe */
     }
     CHECK(argv[1].len == 4 + 64 && is(&argv[3], "NX") && is(&argv[4], "PX"));
+    if (s.full) {
+        (void) snprintf(out, size, "-OOM command not allowed\r\n");
+        return;
+    }
     for (i = 0; i < s.nkeys; i++) {
         if (memcmp(s.keys[i], key, 64) == 0) {
             (void) snprintf(out, size, "$-1\r\n");
@@ -209,8 +215,8 @@ command(const wba_str_t *argv, unsigned argc)
     } else if (is(&argv[0], "INFO")) {
         (void) snprintf(one, sizeof(one),
                         "# Server\r\nrun_id:%s\r\n"
-                        "maxmemory_policy:noeviction\r\n",
-                        s.run);
+                        "maxmemory_policy:%s\r\n",
+                        s.run, s.evicts ? "allkeys-lru" : "noeviction");
         (void) snprintf(text, sizeof(text), "$%zu\r\n%s\r\n", strlen(one),
                         one);
         say_text(text);
@@ -543,6 +549,22 @@ lie(fuzz_in_t *in)
     turn();
 }
 
+/* A setting of the server's, or the clock. */
+static void
+change(unsigned what)
+{
+    if (what < 4) {
+        s.password = !s.password;
+    } else if (what < 8) {
+        s.full = !s.full;
+    } else if (what < 12) {
+        s.evicts = !s.evicts;
+    } else { /* a clock that is set back may do what a flush cannot */
+        w.wall -= 1000;
+        w.honest = false;
+    }
+}
+
 static void
 event(fuzz_in_t *in)
 {
@@ -588,7 +610,7 @@ event(fuzz_in_t *in)
         w.refuse_watch = !w.refuse_watch;
         return;
     case 13:
-        s.password = !s.password;
+        change(what / 16);
         return;
     default:
         serve(1 + what / 64);
@@ -609,6 +631,7 @@ begin(fuzz_in_t *in)
     s.has_marker = false;
     s.nkeys = 0;
     s.password = true;
+    s.full = s.evicts = false;
     memset(s.run, 'f', 40);
     s.cut = fuzz_byte(in);
     w.ms = 1000;

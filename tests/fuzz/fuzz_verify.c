@@ -7,8 +7,7 @@
  * once; the same request has the same verdict each time; want of memory lets
  * nobody in.
  *
- * Input: settings, then the request's text, in which $a $b $c stand for
- * thumbprints, $n for a nonce that was given out, and $d for a Content-Digest.
+ * Input: settings, then the request's text as fuzz_text.h has it.
  */
 #include "fuzz_text.h"
 
@@ -19,6 +18,7 @@ typedef struct {
     bool served;
     bool blind;
     bool bytewise;
+    bool body_complete;
     wba_store_answer_t store;
     size_t fail_at;
     int64_t now;
@@ -78,7 +78,9 @@ read_settings(fuzz_in_t *in, settings_t *s)
     s->bytewise = (store & 16) != 0;
     s->signer.who = store >> 5;
     s->fail_at = fuzz_byte(in);
-    s->now = NOW + (int8_t) fuzz_byte(in) * 4;
+    s->body_complete = store % 8 != 6;
+    s->now = (int8_t) fuzz_byte(in);
+    s->now = NOW + s->now * (s->now & 1 ? 1024 : 4);
     read_policy(in, &s->policies[0]);
     read_policy(in, &s->policies[1]);
 }
@@ -218,7 +220,7 @@ open_request(const settings_t *s, host_request_t *r, wba_str_t text)
     r->blind = s->blind;
     r->bytewise = s->bytewise;
     r->store = s->store;
-    r->body_complete = true;
+    r->body_complete = s->body_complete;
     r->policy = s->policies[0];
 }
 

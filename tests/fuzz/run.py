@@ -16,6 +16,8 @@ build/fuzz/corpus/TARGET.  A finding is left in build/fuzz/findings.
 import argparse
 import collections
 import concurrent.futures
+import hashlib
+import json
 import os
 import pathlib
 import re
@@ -28,7 +30,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# Of all inputs together that are kept in the tree, and of one.
+# What is kept in the tree: bytes of all inputs together, and of one.
 MAX_KEPT = 2 * 1024 * 1024
 MAX_KEPT_ONE = 16 * 1024
 
@@ -47,6 +49,7 @@ class Places:
     def __init__(self, build):
         self.build = pathlib.Path(build).resolve()
         self.bin = self.build
+        self.cover = ROOT / "build/cover"
         self.findings = self.build / "findings"
         self.ledger = self.build / "ledger"
 
@@ -72,16 +75,23 @@ def targets(chosen):
     return chosen
 
 
-def options(target):
-    """What a target asks of the fuzzer: NAME = VALUE lines."""
-    found = {"max_len": "4096", "timeout": "20", "rss_limit_mb": "2048"}
+def wishes(target):
+    """What a target asks for: NAME = VALUE lines, for the fuzzer, and kept,
+    how many of its inputs may be."""
+    found = {"max_len": "4096", "timeout": "20", "rss_limit_mb": "2048",
+             "kept": "20"}
     path = HERE / (target + ".options")
     if path.exists():
         for line in path.read_text().splitlines():
             match = re.match(r"(\w+) *= *(\S+)", line)
             if match:
                 found[match[1]] = match[2]
-    return ["-%s=%s" % item for item in found.items()]
+    return found
+
+
+def options(target):
+    return ["-%s=%s" % item for item in wishes(target).items()
+            if item[0] != "kept"]
 
 
 def inputs(folder):
@@ -100,7 +110,7 @@ def run(command, **more):
     return subprocess.run([str(word) for word in command],
                           env={**os.environ, **ENVIRONMENT},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          check=False, **more)
+                          **{"check": False, **more})
 
 
 # --- fuzzing
@@ -183,24 +193,64 @@ def regress(places, args):
 # --- what is kept
 
 
+def features(control):
+    """What each input reaches, from libFuzzer's notes about a merge: the
+    number of files, of the first folder's, the files; then a line FT with a
+    file's number and its edges."""
+    lines = control.read_text(encoding="latin-1").splitlines()
+    count = int(lines[0])
+    files = [pathlib.Path(name) for name in lines[2:2 + count]]
+    found = {}
+    for line in lines[2 + count:]:
+        if line.startswith("FT "):
+            words = line.split()
+            found[files[int(words[1])]] = frozenset(words[2:])
+    return found
+
+
+def choose(reached, most):
+    """The inputs that reach the most, one after the other, small ones first;
+    and the share of what all of them reach."""
+    everything, have, chosen = frozenset().union(*reached.values()), set(), []
+    while reached and len(chosen) < most:
+        best = max(reached, key=lambda p: (len(reached[p] - have),
+                                           -p.stat().st_size))
+        if not reached[best] - have:
+            break
+        chosen.append(best)
+        have |= reached.pop(best)
+    return chosen, 100 * len(have) / max(1, len(everything))
+
+
 def merge_one(places, target, args):
     kept = places.kept(target)
     with tempfile.TemporaryDirectory(prefix="wba-merge-") as scratch:
-        into = pathlib.Path(scratch) / "into"
+        control, into, all_ = (pathlib.Path(scratch) / name
+                               for name in ("notes", "into", "all"))
         into.mkdir()
+        all_.mkdir()
+        for path in inputs(kept) + inputs(places.found(target)):
+            try:        # a fuzzer that runs may take it away
+                shutil.copy(path, all_)
+            except FileNotFoundError:
+                pass
         done = run([places.binary(target), "-merge=1", "-set_cover_merge=1",
                     "-use_counters=0", "-max_len=%d" % MAX_KEPT_ONE,
-                    "-timeout=20", into, kept, places.found(target)],
-                   cwd=scratch)
+                    "-timeout=20", "-merge_control_file=%s" % control, into,
+                    all_], cwd=scratch)
         if done.returncode != 0:
             print(done.stdout.decode("latin-1")[-2000:])
             sys.exit("merge of %s failed" % target)
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
-        for path in inputs(into):
-            shutil.copy(path, kept / path.name[:16])
+        chosen, share = choose(features(control),
+                               int(wishes(target)["kept"]))
+        texts = [path.read_bytes() for path in chosen]
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    for text in texts:
+        (kept / hashlib.sha256(text).hexdigest()[:16]).write_bytes(text)
     sizes = [path.stat().st_size for path in inputs(kept)]
-    print("  %-14s %4d inputs, %7d bytes" % (target, len(sizes), sum(sizes)))
+    print("  %-14s %4d inputs, %7d bytes, %.1f %% of the edges that all reach" % (
+        target, len(sizes), sum(sizes), share), flush=True)
     return sum(sizes)
 
 
@@ -243,7 +293,6 @@ def percent(part):
 def coverage(places, args):
     """Of core and fetch, by clang's source-based coverage; cli too where a
     target links it."""
-    import json
     profiles = places.build / "profiles"
     shutil.rmtree(profiles, ignore_errors=True)
     profiles.mkdir(parents=True)
@@ -322,7 +371,7 @@ def main():
     args = parser.parse_args()
     places = Places(args.build)
     if args.what == "coverage":
-        places.bin = ROOT / "build/cover"
+        places.bin = places.cover
     if args.bin:
         places.bin = pathlib.Path(args.bin).resolve()
     globals()[args.what](places, args)
