@@ -242,6 +242,10 @@ PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 integration: all $(PRELOADED) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)
 
+.PHONY: torture
+torture: all $(PRELOADED) ## fail every allocation and system call in turn; make test takes samples
+	@TORTURE=all $(PYTEST) tests/integration -k torture $(PYTEST_ARGS)
+
 INTEROP := build/interop
 
 $(INTEROP)/node_modules: tests/interop/package.json
