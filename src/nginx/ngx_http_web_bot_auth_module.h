@@ -368,12 +368,15 @@ typedef struct {
     ngx_http_request_t *request;
     ngx_http_web_bot_auth_main_conf_t *main;
     ngx_http_web_bot_auth_loc_conf_t *begun; /* settings of this pass */
+    wba_str_t authority; /* of them, those that may be variables, once they */
+    wba_str_t scheme;    /* have been asked for; data NULL: not yet */
     wba_mem_t mem;
     wba_message_t message;
     wba_verify_t verify;
     wba_verdict_t verdict;
     unsigned initialised:1;
     unsigned busy:1;    /* asking for settings that may be variables */
+    unsigned starved:1; /* one of them could not be had: no memory */
     unsigned left:1;    /* early, a key was not waited for */
     unsigned judged:1;  /* verdict is this pass's */
     unsigned refused:1; /* a refusal was counted and logged */

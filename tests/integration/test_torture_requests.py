@@ -163,6 +163,8 @@ KINDS = {
     "ECDSA, forged": (lambda: BROWSER.request(
         key=EC, keyid="es256", tag="others", alg="ecdsa-p256-sha256",
         signature=flip_bit), "bad-signature"),
+    "settings that are variables": (lambda: BROWSER.request("/values/"),
+                                    "ok"),
     "reason exposed": (lambda: BROWSER.request(
         "/exposed/", signature=flip_bit), "bad-signature"),
     "unsigned": (Request, "no-signature"),
