@@ -386,6 +386,8 @@ typedef struct {
     unsigned overdue:1; /* the deadline has passed */
     unsigned waited:1;  /* wait_until is set */
     unsigned answered:1; /* the store has: answer, for asked */
+    u_char created[NGX_INT64_LEN]; /* of the signature described, as text */
+    u_char expires[NGX_INT64_LEN];
     ngx_uint_t events; /* the zone's, before a fetch was last asked for */
     ngx_msec_t wait_until;
     ngx_http_wba_body_e body;

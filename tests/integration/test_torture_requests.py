@@ -165,6 +165,9 @@ KINDS = {
         signature=flip_bit), "bad-signature"),
     "settings that are variables": (lambda: BROWSER.request("/values/"),
                                     "ok"),
+    "asked early": (lambda: BROWSER.request("/early/"), "ok"),
+    "asked early, forged": (lambda: BROWSER.request(
+        "/early/", signature=flip_bit), "bad-signature"),
     "reason exposed": (lambda: BROWSER.request(
         "/exposed/", signature=flip_bit), "bad-signature"),
     "unsigned": (Request, "no-signature"),
