@@ -90,7 +90,7 @@ WBA := $(BUILD)/wba
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 SHIMS := $(BUILD)/unit/slow_resolver.so
-NAMES := $(BUILD)/tests/names.so $(BUILD)/tests/trust.so
+PRELOADED := $(addprefix $(BUILD)/tests/,names.so trust.so faults.so)
 SF_FILTER := $(BUILD)/sf_filter
 
 .PHONY: all
@@ -252,8 +252,12 @@ PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 	$(PYTHON) -m pytest -q -p no:cacheprovider -n $(PYTEST_JOBS) --dist loadfile
 
 .PHONY: integration
-integration: all $(NAMES) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
+integration: all $(PRELOADED) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)
+
+.PHONY: torture
+torture: all $(PRELOADED) ## fail every allocation and system call in turn; make test takes samples
+	@TORTURE=all $(PYTEST) tests/integration -k torture $(PYTEST_ARGS)
 
 INTEROP := build/interop
 
@@ -272,7 +276,7 @@ test: test-deps ## install what is needed, build, run every test that is not lon
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory unit
 	@$(MAKE) --no-print-directory conformance
-	@$(MAKE) --no-print-directory $(INTEROP)/node_modules $(NAMES) \
+	@$(MAKE) --no-print-directory $(INTEROP)/node_modules $(PRELOADED) \
 	    $(SF_FILTER) $(PROMTOOL)
 	@$(PYTEST) tests/interop tests/integration $(PYTEST_ARGS)
 

@@ -74,17 +74,17 @@ static wba_status_t
 load(wba_str_t text, wba_jwks_summary_t *summary, json_t **root)
 {
     json_error_t error;
+    wba_status_t status;
     char *p;
 
     if (wba_json_too_deep(text)) {
         return fail(summary, WBA_TOO_LARGE, "the JSON is nested too deeply");
     }
-    *root = json_loadb((const char *) text.data, text.len,
-                       JSON_REJECT_DUPLICATES, &error);
-    if (*root != NULL) {
+    status = wba_json_load(text, JSON_REJECT_DUPLICATES, root, &error);
+    if (status == WBA_OK) {
         return WBA_OK;
     }
-    if (error.text[0] == '\0') { /* jansson has words for all else */
+    if (status == WBA_NO_MEMORY) {
         return fail(summary, WBA_NO_MEMORY, "out of memory");
     }
     (void) snprintf(summary->error, sizeof(summary->error),

@@ -159,6 +159,9 @@ ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
     }
     ctx->begun = lcf;
     ctx->body = NGX_HTTP_WBA_BODY_NONE;
+    ctx->authority = WBA_STR_NONE;
+    ctx->scheme = WBA_STR_NONE;
+    ctx->starved = 0;
     ctx->busy = 1;
 
     if (!ctx->initialised) {
@@ -168,6 +171,11 @@ ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
     }
     wba_verify_begin(&ctx->verify, &lcf->policy);
     ctx->busy = 0;
+
+    /* What the signature was compared with is not what is configured. */
+    if (ctx->starved) {
+        ctx->verify.facts.reason = WBA_REASON_OUT_OF_MEMORY;
+    }
 }
 
 /* One step, during which settings that are variables ask for nothing that

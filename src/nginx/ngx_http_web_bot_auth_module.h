@@ -365,12 +365,15 @@ typedef struct {
     ngx_http_request_t *request;
     ngx_http_web_bot_auth_main_conf_t *main;
     ngx_http_web_bot_auth_loc_conf_t *begun; /* settings of this pass */
+    wba_str_t authority; /* of them, those that may be variables, once they */
+    wba_str_t scheme;    /* have been asked for; data NULL: not yet */
     wba_mem_t mem;
     wba_message_t message;
     wba_verify_t verify;
     wba_verdict_t verdict;
     unsigned initialised:1;
     unsigned busy:1;    /* asking for settings that may be variables */
+    unsigned starved:1; /* one of them could not be had: no memory */
     unsigned left:1;    /* early, a key was not waited for */
     unsigned judged:1;  /* verdict is this pass's */
     unsigned refused:1; /* a refusal was counted and logged */
@@ -380,6 +383,8 @@ typedef struct {
     unsigned overdue:1; /* the deadline has passed */
     unsigned waited:1;  /* wait_until is set */
     unsigned answered:1; /* the store has: answer, for asked */
+    u_char created[NGX_INT64_LEN]; /* of the signature described, as text */
+    u_char expires[NGX_INT64_LEN];
     ngx_uint_t events; /* the zone's, before a fetch was last asked for */
     ngx_msec_t wait_until;
     ngx_http_wba_body_e body;

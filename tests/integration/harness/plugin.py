@@ -8,6 +8,7 @@ import tempfile
 import pytest
 
 from .directory import Directory
+from .faults import Faults
 from .names import Names
 from .nginx import Nginx
 from .shops import Shops
@@ -44,19 +45,33 @@ def binaries(request):
     return request.config.getoption("--nginx"), module
 
 
+def shim(binaries, name):
+    """A library of shims/, built beside the module."""
+    library = pathlib.Path(os.environ.get(
+        "%s_SHIM" % name.upper(), binaries[1].parent / "tests" / name)
+    ).with_suffix(".so")
+    assert library.exists(), "run make integration, or set %s_SHIM" % \
+        name.upper()
+    return library
+
+
 @pytest.fixture(scope="session")
 def names_library(binaries):
-    """shims/names.c, built beside the module."""
-    library = pathlib.Path(os.environ.get(
-        "NAMES_SHIM", binaries[1].parent / "tests" / "names.so"))
-    assert library.exists(), "run make integration, or set NAMES_SHIM"
-    return library
+    return shim(binaries, "names")
 
 
 @pytest.fixture
 def names(names_library):
     """For serve(..., names=names)."""
     table = Names(names_library)
+    yield table
+    table.close()
+
+
+@pytest.fixture(scope="module")
+def faults(binaries, names_library):
+    """For serve(..., names=faults), one nginx at a time."""
+    table = Faults(shim(binaries, "faults"), names_library, binaries[1])
     yield table
     table.close()
 
