@@ -23,10 +23,8 @@ color_choose(const char *when)
 }
 
 static bool
-is_set(const char *name)
+is_set(const char *value)
 {
-    const char *value = getenv(name);
-
     return value != NULL && *value != '\0';
 }
 
@@ -34,11 +32,13 @@ is_set(const char *name)
 static bool
 has_colors(FILE *out)
 {
+    const char *term = getenv("TERM");
+
     if (choice != AUTO) {
         return choice == ALWAYS;
     }
-    return !is_set("NO_COLOR") && is_set("TERM")
-           && strcmp(getenv("TERM"), "dumb") != 0 && isatty(fileno(out));
+    return !is_set(getenv("NO_COLOR")) && is_set(term)
+           && strcmp(term, "dumb") != 0 && isatty(fileno(out));
 }
 
 void
