@@ -5,7 +5,8 @@
     run.py fuzz --seconds N [--targets a,b]   each target for N seconds
     run.py regress                            only the kept inputs
     run.py merge                              what was found goes into the tree
-    run.py summary                            the ledger, added up
+    run.py summary                            the ledger, added up (minutes
+                                              of processor time)
     run.py coverage                           lines and branches, per target
 
 The targets are built in build/fuzz (and build/cover) by the Makefile.  Inputs
@@ -116,9 +117,22 @@ def run(command, **more):
 # --- fuzzing
 
 
+def timed(command, cwd):
+    """The exit status, the output, and the seconds of processor time."""
+    process = subprocess.Popen([str(word) for word in command], cwd=cwd,
+                               env={**os.environ, **ENVIRONMENT},
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    output = process.stdout.read().decode("latin-1")
+    process.stdout.close()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, output, used.ru_utime + used.ru_stime
+
+
 def note(places, target, seconds, executions, cov, features):
-    """One line of the ledger: when, target, seconds, executions, edges,
-    features."""
+    """One line of the ledger: when, target, seconds of processor time,
+    executions, edges, features."""
     with open(places.ledger, "a", encoding="ascii") as ledger:
         ledger.write("%d %s %.0f %d %d %d\n" % (
             time.time(), target, seconds, executions, cov, features))
@@ -141,19 +155,17 @@ def fuzz_one(places, target, args):
                 "-artifact_prefix=%s/%s-" % (places.findings, target)]
     command += ["-use_value_profile=1"] if args.value_profile else []
     command += args.more
-    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wba-fuzz-") as scratch:
-        done = run(command, cwd=scratch)
-    output = done.stdout.decode("latin-1")
+        status, output, seconds = timed(command, scratch)
     progress = LINE.findall(output)
     executions = DONE.search(output)
     cov, features = map(int, progress[-1]) if progress else (0, 0)
     count = int(executions[1]) if executions else 0
-    note(places, target, time.monotonic() - begun, count, cov, features)
+    note(places, target, seconds, count, cov, features)
     text = "  %-5s %-14s %10d executions, %5d edges, %6d features" % (
-        "ok" if done.returncode == 0 else "FAIL", target, count, cov,
+        "ok" if status == 0 else "FAIL", target, count, cov,
         features)
-    if done.returncode != 0:
+    if status != 0:
         log.write_text(output, encoding="latin-1")
         artefacts = re.findall(r"Test unit written to (\S+)", output)
         text += "\n        %s" % shown(log)
@@ -161,7 +173,7 @@ def fuzz_one(places, target, args):
             text += "\n        again with: %s %s" % (
                 shown(places.binary(target)), shown(pathlib.Path(path)))
     print(text, flush=True)
-    return done.returncode == 0
+    return status == 0
 
 
 def fuzz(places, args):
@@ -170,7 +182,11 @@ def fuzz(places, args):
     if missing:
         sys.exit("not built: " + ", ".join(missing))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        good = list(pool.map(lambda t: fuzz_one(places, t, args), names))
+        try:
+            good = list(pool.map(lambda t: fuzz_one(places, t, args), names))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if not all(good):
         sys.exit("findings: see %s" % shown(places.findings))
 
@@ -249,7 +265,7 @@ def merge_one(places, target, args):
     for text in texts:
         (kept / hashlib.sha256(text).hexdigest()[:16]).write_bytes(text)
     sizes = [path.stat().st_size for path in inputs(kept)]
-    print("  %-14s %4d inputs, %7d bytes, %.1f %% of the edges that all reach" % (
+    print("  %-14s %4d inputs, %7d bytes, %.1f %% of all edges reached" % (
         target, len(sizes), sum(sizes), share), flush=True)
     return sum(sizes)
 
