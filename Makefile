@@ -350,6 +350,11 @@ fuzz-coverage: fuzz-deps ## lines and branches of core and fetch that the inputs
 	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
 	@$(FUZZ_RUN) coverage --targets "$(FUZZ_TARGETS)"
 
+.PHONY: fuzz-figures
+fuzz-figures: fuzz-deps ## put the ledger and the coverage into docs/security.md
+	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
+	@$(FUZZ_RUN) figures
+
 # --- installing
 
 PREFIX ?= /usr/local
