@@ -24,6 +24,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -163,10 +164,11 @@ def fuzz_one(places, target, args):
     cov, features = map(int, progress[-1]) if progress else (0, 0)
     count = int(executions[1]) if executions else 0
     note(places, target, seconds, count, cov, features)
+    stopped = status in (72, -signal.SIGTERM, -signal.SIGINT)   # by somebody
     text = "  %-5s %-14s %10d executions, %5d edges, %6d features" % (
-        "ok" if status == 0 else "FAIL", target, count, cov,
-        features)
-    if status != 0:
+        "ok" if status == 0 else "stop" if stopped else "FAIL", target, count,
+        cov, features)
+    if status != 0 and not stopped:
         log.write_text(output, encoding="latin-1")
         artefacts = re.findall(r"Test unit written to (\S+)", output)
         text += "\n        %s" % shown(log)
