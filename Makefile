@@ -475,6 +475,11 @@ hardening: all ## see that what was built is hardened as Debian's packages are
 	@CFLAGS='$(CFLAGS)' LDFLAGS='$(HARDEN_LD)' \
 	    bash tests/conformance/hardening.sh $(BUILD)
 
+.PHONY: fuzz-figures
+fuzz-figures: fuzz-deps ## put the ledger and the coverage into docs/security.md
+	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
+	@$(FUZZ_RUN) figures
+
 # --- installing
 
 PREFIX ?= /usr/local
