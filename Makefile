@@ -53,6 +53,10 @@ else ifeq ($(FLAVOUR),cover)
 CC := clang
 OPT := -O1 -g
 SAN := -fprofile-instr-generate -fcoverage-mapping
+else ifeq ($(FLAVOUR),msan)
+CC := clang
+OPT := -O1 -g -fno-omit-frame-pointer
+SAN := -fsanitize=memory -fsanitize-memory-track-origins
 else
 CC := gcc
 endif
@@ -64,7 +68,7 @@ MODULE_WARN := $(WARN) -Wno-unused-parameter
 # tests/conformance/hardening.sh compares.
 HARDEN := -fstack-protector-strong -fstack-clash-protection -Wformat \
 	-Werror=format-security -Wdate-time
-ifeq ($(filter asan fuzz cover,$(FLAVOUR)),)
+ifeq ($(filter asan msan fuzz cover,$(FLAVOUR)),)
 HARDEN += -D_FORTIFY_SOURCE=2
 endif
 # Of these two the compiler knows its machine's only.
@@ -203,11 +207,17 @@ $(MODULE): $(CONFIGURED) $(NGINX_FILES)
 
 # --- tests
 
-$(BUILD)/unit/%: tests/unit/%.c $(FETCH_LIB) $(CORE_LIB)
+ifeq ($(FLAVOUR),msan)
+# Calls of libraries that MSan does not see into go through this file.
+UNIT_MORE := $(call obj,tests/unit/uninstrumented.c)
+UNIT_LD := $$(nm $(UNIT_MORE) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
+endif
+
+$(BUILD)/unit/%: tests/unit/%.c $(UNIT_MORE) $(FETCH_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
-	@$(CC) $(CFLAGS) -Itests/unit -o $@ $< $(FETCH_LIB) $(CORE_LIB) \
-	    -lcmocka $(LIBS)
+	@$(CC) $(CFLAGS) -Itests/unit -o $@ $< $(UNIT_MORE) $(FETCH_LIB) \
+	    $(CORE_LIB) $(UNIT_LD) -lcmocka $(LIBS)
 
 $(BUILD)/unit/%.so: tests/unit/%.c
 	@mkdir -p $(@D)
@@ -288,6 +298,10 @@ run: deps ## install what is needed, build, show agents at a shop, leave it up
 .PHONY: asan
 asan: ## run the unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=asan unit conformance
+
+.PHONY: msan
+msan: ## run the unit tests under clang's MSan
+	@$(MAKE) --no-print-directory FLAVOUR=msan unit
 
 # --- measuring
 
@@ -429,6 +443,11 @@ fuzz-coverage: fuzz-deps ## lines and branches of core and fetch that the inputs
 	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
 	@$(FUZZ_RUN) coverage --targets "$(FUZZ_TARGETS)"
 
+.PHONY: fuzz-figures
+fuzz-figures: fuzz-deps ## put the ledger and the coverage into docs/security.md
+	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
+	@$(FUZZ_RUN) figures
+
 # --- analysis: what can be known without running anything
 
 # nginx's headers are the system's here: what they contain is not ours to mend.
@@ -474,11 +493,6 @@ analyze: cppcheck $(ANALYSES) ## read the source with cppcheck, clang-tidy and g
 hardening: all ## see that what was built is hardened as Debian's packages are
 	@CFLAGS='$(CFLAGS)' LDFLAGS='$(HARDEN_LD)' \
 	    bash tests/conformance/hardening.sh $(BUILD)
-
-.PHONY: fuzz-figures
-fuzz-figures: fuzz-deps ## put the ledger and the coverage into docs/security.md
-	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
-	@$(FUZZ_RUN) figures
 
 # --- installing
 
