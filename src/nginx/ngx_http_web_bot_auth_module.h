@@ -369,7 +369,6 @@ typedef struct {
     wba_str_t scheme;    /* have been asked for; data NULL: not yet */
     wba_mem_t mem;
     wba_message_t message;
-    wba_verify_t verify;
     wba_verdict_t verdict;
     unsigned initialised:1;
     unsigned busy:1;    /* asking for settings that may be variables */
@@ -398,6 +397,8 @@ typedef struct {
     ngx_str_t challenge;                          /* this is, or NULL */
     ngx_queue_t queue;
     ngx_event_t deadline;
+    wba_verify_t verify; /* last: it means nothing before initialised, and is
+                            not cleared twice */
 } ngx_http_web_bot_auth_ctx_t;
 
 /* ---- what crosses files */
