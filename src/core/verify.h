@@ -157,6 +157,12 @@ void wba_verify_feed(wba_verify_t *v, const void *data, size_t len);
  * read. */
 void wba_verify_body(wba_verify_t *v, bool complete);
 
+/* Sets out in v->nonces what will have to be recorded before the request
+ * passes, if its body is as it should be; how many, 0: nothing, or the request
+ * does not pass anyway.  For a host that asks before the end: not between
+ * WBA_NEED_RECORD and its answer. */
+size_t wba_verify_foresee(wba_verify_t *v, int64_t now);
+
 /* At WBA_NEED_RECORD: what the store said about v->nonces, which are distinct.
  * Anything but WBA_STORE_FRESH fails every signature that has verified. */
 void wba_verify_recorded(wba_verify_t *v, wba_store_answer_t answer);

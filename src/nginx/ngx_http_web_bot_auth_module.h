@@ -747,6 +747,10 @@ bool ngx_http_wba_replay_seen(void *ctx, const wba_nonce_t *nonce);
  * the request should be parked. */
 ngx_int_t ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx);
 
+/* Before that: whether it is known already that the answer will not be FRESH.
+ */
+ngx_uint_t ngx_http_wba_replay_refuses(ngx_http_web_bot_auth_ctx_t *ctx);
+
 /* The request ends, or does not wait any more. */
 void ngx_http_wba_replay_forget(ngx_http_web_bot_auth_ctx_t *ctx);
 
