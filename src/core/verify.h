@@ -55,13 +55,18 @@ typedef struct {
     /* Asked where the policy has a limit of forgeries: whether a verification
      * with the key of that thumbprint may be tried for who sent message.
      * Then told of each that was: good, or bad once for each key by which a
-     * signature was tried in vain.  NULL, both: nothing is limited. */
+     * signature was tried in vain.  forgive takes one bad back: what failed
+     * over one pass's authority or scheme has verified over another's.  NULL,
+     * all: nothing is limited. */
     bool (*may_try)(void *ctx, const wba_message_t *message,
                     const wba_forgery_limit_t *limit,
                     const uint8_t *thumbprint);
     void (*tried)(void *ctx, const wba_message_t *message,
                   const wba_forgery_limit_t *limit, const uint8_t *thumbprint,
                   bool good);
+    void (*forgive)(void *ctx, const wba_message_t *message,
+                    const wba_forgery_limit_t *limit,
+                    const uint8_t *thumbprint);
 
     /* For signatures that are sent again and again; NULL: none. */
     wba_verdict_cache_t *verdicts;
