@@ -443,6 +443,11 @@ fuzz-coverage: fuzz-deps ## lines and branches of core and fetch that the inputs
 	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
 	@$(FUZZ_RUN) coverage --targets "$(FUZZ_TARGETS)"
 
+.PHONY: fuzz-figures
+fuzz-figures: fuzz-deps ## put the ledger and the coverage into docs/security.md
+	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
+	@$(FUZZ_RUN) figures
+
 # --- analysis: what can be known without running anything
 
 # nginx's headers are the system's here: what they contain is not ours to mend.

@@ -11,6 +11,9 @@
 /* At this many seconds the year is 5138: such a time is in milliseconds. */
 #define MILLISECONDS_FROM 100000000000
 
+/* Seconds, a year: what is less is a lifetime rather than a time. */
+#define LONGEST (366 * 86400)
+
 static void
 put(wba_str_t s)
 {
@@ -76,6 +79,20 @@ times(const trial_t *t, const wba_fact_t *fact)
     } else {
         (void) printf("To judge it as of when it was made: --now %lld\n",
                       (long long) fact->input.created);
+    }
+}
+
+/* A time may have been taken for a number of seconds from created on. */
+static void
+backward(const trial_t *t, const wba_fact_t *fact)
+{
+    (void) t;
+    if (fact->input.expires >= 0 && fact->input.expires <= LONGEST
+        && fact->input.created > LONGEST)
+    {
+        (void) printf("expires is a time, as created is, and no lifetime: "
+                      "%lld.\n",
+                      (long long) (fact->input.created + fact->input.expires));
     }
 }
 
@@ -324,6 +341,23 @@ digest(const trial_t *t, const wba_fact_t *fact)
                   t->body.len, text);
 }
 
+/* Where the component that the request lacks is Content-Digest. */
+static void
+missing_component(const trial_t *t, const wba_fact_t *fact)
+{
+    size_t at = trial_note(t, fact)->at;
+
+    if (at < fact->components->count
+        && wba_str_eq(fact->components->items[at].name,
+                      WBA_STR("content-digest")))
+    {
+        if (field(t, "digest").data != NULL) {
+            (void) puts("Digest is its predecessor, and another field.");
+        }
+        digest(t, fact);
+    }
+}
+
 static void
 unserved_authority(const trial_t *t, const wba_fact_t *fact)
 {
@@ -385,6 +419,7 @@ static const struct {
     { WBA_REASON_VISA_SAMPLE_FORM, false, visa_sample },
     { WBA_REASON_EXPIRED, true, times },
     { WBA_REASON_CLOCK_AHEAD, true, times },
+    { WBA_REASON_EXPIRES_NOT_AFTER_CREATED, true, backward },
     { WBA_REASON_LIFETIME_TOO_LONG, true, lifetime },
     { WBA_REASON_SIGNATURE_AGENT_UNQUOTED, true, unquoted_agent },
     { WBA_REASON_SIGNATURE_AGENT_MEMBER_MISSING, true, member_missing },
@@ -393,6 +428,7 @@ static const struct {
     { WBA_REASON_AGENT_NOT_ALLOWED, true, agent_not_allowed },
     { WBA_REASON_KEY_UNKNOWN, true, unknown_key },
     { WBA_REASON_ALG_NOT_ALLOWED, true, algorithm },
+    { WBA_REASON_MISSING_COMPONENT, true, missing_component },
     { WBA_REASON_CONTENT_DIGEST_UNREADABLE, false, digest },
     { WBA_REASON_CONTENT_DIGEST_MISMATCH, false, digest },
     { WBA_REASON_AUTHORITY_NOT_SERVED, false, unserved_authority },

@@ -66,6 +66,21 @@ put_name(const form_t *form, wba_str_t name, wba_buf_t *buf)
 }
 
 static wba_str_t
+in_base64(guesser_t *g, wba_str_t base)
+{
+    size_t size =
+        sodium_base64_encoded_len(base.len, sodium_base64_VARIANT_ORIGINAL);
+    char *text = base.data != NULL ? wba_alloc(&g->mem, size) : NULL;
+
+    if (text == NULL) {
+        return WBA_STR_NONE;
+    }
+    (void) sodium_bin2base64(text, size, base.data, base.len,
+                             sodium_base64_VARIANT_ORIGINAL);
+    return wba_str_z(text);
+}
+
+static wba_str_t
 render(guesser_t *g, const form_t *form)
 {
     wba_buf_t buf;
@@ -84,6 +99,9 @@ render(guesser_t *g, const form_t *form)
     }
     if (form->hash == HASH_NONE) {
         return wba_buf_view(&buf);
+    }
+    if (form->hash == HASH_BASE64) {
+        return in_base64(g, wba_buf_view(&buf));
     }
     if (form->hash == HASH_SHA512) {
         (void) crypto_hash_sha512(digest, buf.data, buf.len);

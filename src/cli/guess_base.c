@@ -133,6 +133,11 @@ line_ends(guesser_t *g, size_t i, form_t *form, char *says)
         form->eol = "\r\n";
         form->last_eol = true;
         return true;
+    case 3:
+        say(says, "the base's lines were parted by the characters \\ and n; "
+                  "they are by a line feed (RFC 9421 section 2.5)");
+        form->eol = "\\n";
+        return true;
     default:
         return false;
     }
@@ -157,6 +162,38 @@ names(guesser_t *g, size_t i, form_t *form, char *says)
     default:
         return false;
     }
+}
+
+/* The last line, whatever is in it, is what makes a signature be of now. */
+static bool
+no_params(guesser_t *g, size_t i, form_t *form, char *says)
+{
+    (void) g;
+    if (i > 0 || form->count < 2) {
+        return false;
+    }
+    say(says, "the base had no line of \"@signature-params\"; that is its last "
+              "one (RFC 9421 section 2.5)");
+    form->count--;
+    form->changed = true;
+    return true;
+}
+
+static bool
+quoted(guesser_t *g, size_t i, form_t *form, char *says)
+{
+    size_t k;
+
+    if (i > 0) {
+        return false;
+    }
+    say(says, "the components' values stood in quotes; only their names do "
+              "(RFC 9421 section 2.5)");
+    for (k = 0; k + 1 < form->count; k++) {
+        change(form, &form->lines[k],
+               join(g, WBA_STR("\""), form->lines[k].value, WBA_STR("\"")));
+    }
+    return true;
 }
 
 static bool
@@ -400,6 +437,16 @@ authority(guesser_t *g, size_t i, form_t *form, char *says)
                    : join(g, WBA_STR("www."), now, WBA_STR(""));
         why = "that is another host";
         break;
+    case 7:
+        if (find(form, "\"@authority\"") != NULL) {
+            host = join(g, g->trial->raw.scheme, WBA_STR("://"), now);
+            (void) snprintf(says, SAYS, "@authority were %.*s; it has no "
+                            "scheme (RFC 9421 section 2.2.3)",
+                            (int) (host.len < 100 ? host.len : 0),
+                            (const char *) host.data);
+            change(form, find(form, "\"@authority\""), host);
+        }
+        return true;
     default:
         return false;
     }
@@ -448,6 +495,8 @@ hashed(guesser_t *g, size_t i, form_t *form, char *says)
                        "itself (RFC 9421 section 3.3)" },
         { HASH_HEX, "it were over the base's SHA-256 in hexadecimal; it is "
                     "over the base itself (RFC 9421 section 3.3)" },
+        { HASH_BASE64, "it were over the base in base64; it is over the base "
+                       "itself (RFC 9421 section 3.3)" },
     };
 
     (void) g;
@@ -532,8 +581,8 @@ const guess_kind_t guess_kinds[] = {
     { params, false },    { line_ends, false },  { names, false },
     { method, false },    { path, false },       { query, false },
     { authority, false }, { scheme, false },     { agent, false },
-    { hashed, false },    { guess_line_order, true },
-    { guess_param_order, true },
+    { hashed, false },    { quoted, false },     { guess_line_order, true },
+    { guess_param_order, true }, { no_params, true },
 };
 
 const size_t guess_nkinds = sizeof(guess_kinds) / sizeof(guess_kinds[0]);

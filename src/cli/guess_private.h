@@ -13,7 +13,13 @@ typedef struct {
     wba_str_t value;
 } line_t;
 
-typedef enum { HASH_NONE, HASH_SHA256, HASH_SHA512, HASH_HEX } hash_t;
+typedef enum {
+    HASH_NONE,
+    HASH_SHA256,
+    HASH_SHA512,
+    HASH_HEX,
+    HASH_BASE64 /* no hash: the base's own octets, in base64 */
+} hash_t;
 
 /* A base that somebody may have made. */
 typedef struct {

@@ -11,6 +11,8 @@
 #define BEFORE 60
 #define BEHIND 40
 
+#define WHOLE_SECONDS "Times are whole numbers of seconds, without quotes."
+
 /* A place in a field. */
 typedef struct {
     const char *name; /* NULL: nowhere */
@@ -171,7 +173,9 @@ bad_component(const trial_t *t, const wba_fact_t *fact)
         list.text.len =
             (size_t) (item.raw.data + item.raw.len - value.text.data);
         if (wba_components_parse(&list, &t->mem, &parsed, &why) != WBA_OK) {
-            if (item.type == WBA_SF_STRING && has_upper(item.text)) {
+            if (wba_str_eq(item.text, WBA_STR("@signature-params"))) {
+                p.says = "It is not listed: it is the base's last line always.";
+            } else if (item.type == WBA_SF_STRING && has_upper(item.text)) {
                 p.says = "The names of fields are in lower case here, however "
                          "they are sent.";
             }
@@ -211,6 +215,21 @@ is_inside(wba_str_t field, size_t at)
     return inside;
 }
 
+/* Whether the place is behind "created=1.234" or the like: more digits than a
+ * Decimal has break the field. */
+static bool
+in_fraction(wba_str_t field, size_t at)
+{
+    size_t i = at;
+
+    while (i > 0 && field.data[i - 1] >= '0' && field.data[i - 1] <= '9') {
+        i--;
+    }
+    return i > 1 && i < at && field.data[i - 1] == '.'
+           && field.data[i - 2] >= '0' && field.data[i - 2] <= '9'
+           && at < field.len && field.data[at] >= '0' && field.data[at] <= '9';
+}
+
 /* The mistakes that break Signature-Input most often.  at: where the parser
  * could not go on, which of "(@path" is behind the '@' (a Date begins so). */
 static const char *
@@ -222,7 +241,13 @@ say_broken(wba_str_t field, size_t at)
     if (c == '\'') {
         return "Texts stand between double quotes, not single ones.";
     }
+    if (field.len > 0 && field.data[0] == '(') {
+        return "It begins with a label, which Signature has, too: sig1=(...";
+    }
     if (!is_inside(field, at)) {
+        if (in_fraction(field, at)) {
+            return WHOLE_SECONDS;
+        }
         blank = c == ' '
                 || (at > 0 && field.data[at - 1] == ' '
                     && (c == ';' || c == '='));
@@ -252,7 +277,7 @@ wrong_type(wba_str_t key, const wba_sf_value_t *value)
     for (i = 0; i < sizeof(integers) / sizeof(integers[0]); i++) {
         if (wba_str_eq(key, wba_str_z(integers[i]))) {
             return value->type != WBA_SF_INTEGER
-                       ? "Times are whole numbers of seconds, without quotes."
+                       ? WHOLE_SECONDS
                        : NULL;
         }
     }
@@ -335,6 +360,18 @@ capital(const trial_t *t)
     return unreadable(input(t));
 }
 
+static bool
+is_between_colons(wba_str_t field, size_t at)
+{
+    bool between = false;
+    size_t i;
+
+    for (i = 0; i < at; i++) {
+        between ^= field.data[i] == ':';
+    }
+    return between;
+}
+
 /* How its text between the colons fails, or that there are none. */
 static const char *
 say_value(wba_str_t field, size_t at)
@@ -344,6 +381,18 @@ say_value(wba_str_t field, size_t at)
     if (c == '-' || c == '_') {
         return "That is base64url; write base64, with '+' and '/' (RFC 9651 "
                "section 3.3.5).";
+    }
+    if (field.len > 0 && field.data[0] == ':') {
+        return "Before the colon stands Signature-Input's label: sig1=:...:";
+    }
+    if (is_between_colons(field, at)
+        && (c == ' ' || c == '\t' || field.data[at - 1] == ' '))
+    {
+        return "Base64 has no blanks and no line ends in it here.";
+    }
+    if (c == '\'' && is_between_colons(field, at)) {
+        return "That is no base64; has a program written b'...', decode its "
+               "bytes to text.";
     }
     if (memchr(field.data, ':', field.len) == NULL) {
         return "The octets stand under Signature-Input's label, in base64 "

@@ -296,6 +296,15 @@ needs_record(wba_verify_t *v, int64_t now)
     return v->nnonces > 0;
 }
 
+size_t
+wba_verify_foresee(wba_verify_t *v, int64_t now)
+{
+    if (v->facts.reason != WBA_REASON_OK) {
+        return 0;
+    }
+    return needs_record(v, now) ? v->nnonces : 0;
+}
+
 /* Of any answer but WBA_STORE_FRESH. */
 static wba_reason_t
 reason_of_answer(wba_store_answer_t answer)

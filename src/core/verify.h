@@ -55,13 +55,18 @@ typedef struct {
     /* Asked where the policy has a limit of forgeries: whether a verification
      * with the key of that thumbprint may be tried for who sent message.
      * Then told of each that was: good, or bad once for each key by which a
-     * signature was tried in vain.  NULL, both: nothing is limited. */
+     * signature was tried in vain.  forgive takes one bad back: what failed
+     * over one pass's authority or scheme has verified over another's.  NULL,
+     * all: nothing is limited. */
     bool (*may_try)(void *ctx, const wba_message_t *message,
                     const wba_forgery_limit_t *limit,
                     const uint8_t *thumbprint);
     void (*tried)(void *ctx, const wba_message_t *message,
                   const wba_forgery_limit_t *limit, const uint8_t *thumbprint,
                   bool good);
+    void (*forgive)(void *ctx, const wba_message_t *message,
+                    const wba_forgery_limit_t *limit,
+                    const uint8_t *thumbprint);
 
     /* For signatures that are sent again and again; NULL: none. */
     wba_verdict_cache_t *verdicts;
@@ -156,6 +161,12 @@ void wba_verify_feed(wba_verify_t *v, const void *data, size_t len);
 /* At WBA_NEED_BODY: the whole body was fed; complete false: it could not be
  * read. */
 void wba_verify_body(wba_verify_t *v, bool complete);
+
+/* Sets out in v->nonces what will have to be recorded before the request
+ * passes, if its body is as it should be; how many, 0: nothing, or the request
+ * does not pass anyway.  For a host that asks before the end: not between
+ * WBA_NEED_RECORD and its answer. */
+size_t wba_verify_foresee(wba_verify_t *v, int64_t now);
 
 /* At WBA_NEED_RECORD: what the store said about v->nonces, which are distinct.
  * Anything but WBA_STORE_FRESH fails every signature that has verified. */

@@ -6,10 +6,33 @@
 
 /* The limit of forgeries. */
 
+/* Whether this request has paid for the signature and the key already, out of
+ * the budgets of this limit, which may stand in many locations. */
 static bool
-may_try(const wba_verify_t *v, const wba_key_t *key)
+charged(const wba_verify_t *v, const wba_fact_t *fact, const wba_key_t *key)
+{
+    const wba_forgery_limit_t *limit = v->policy->forgery;
+    size_t i;
+
+    for (i = 0; i < fact->ncharges; i++) {
+        const wba_charge_t *c = &fact->charges[i];
+
+        if (limit != NULL && c->limit->interval == limit->interval
+            && c->limit->depth == limit->depth
+            && memcmp(c->thumbprint, key->thumbprint, WBA_THUMBPRINT_SIZE)
+                   == 0)
+        {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+may_try(const wba_verify_t *v, const wba_fact_t *fact, const wba_key_t *key)
 {
     return v->policy->forgery == NULL || v->env->may_try == NULL
+           || charged(v, fact, key)
            || v->env->may_try(v->env->ctx, v->message, v->policy->forgery,
                               key->thumbprint);
 }
@@ -21,6 +44,18 @@ tried(const wba_verify_t *v, const wba_key_t *key, bool good)
         v->env->tried(v->env->ctx, v->message, v->policy->forgery,
                       key->thumbprint, good);
     }
+}
+
+static void
+forgive(const wba_verify_t *v, wba_fact_t *fact)
+{
+    size_t i;
+
+    for (i = 0; i < fact->ncharges && v->env->forgive != NULL; i++) {
+        v->env->forgive(v->env->ctx, v->message, fact->charges[i].limit,
+                        fact->charges[i].thumbprint);
+    }
+    fact->ncharges = 0;
 }
 
 static wba_reason_t
@@ -272,7 +307,7 @@ try_crypto(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *d,
     if (reason != WBA_REASON_OK) {
         return reason;
     }
-    may_ask = may_try(v, key);
+    may_ask = may_try(v, fact, key);
     if (!may_ask && (v->env->verdicts == NULL || !is_static(fact, d))) {
         return WBA_REASON_FORGERY_LIMITED;
     }
@@ -292,6 +327,7 @@ try_crypto(wba_verify_t *v, wba_fact_t *fact, const wba_directory_t *d,
         return reason;
     }
     tried(v, key, true);
+    forgive(v, fact);
     reason = note_key(v, fact, d, key);
     return seen && reason == WBA_REASON_OK ? WBA_REASON_NONCE_REPLAYED
                                            : reason;
@@ -336,15 +372,26 @@ note_failure(attempts_t *a, wba_reason_t reason, bool tried)
 }
 
 /* A signature that verifies by one of its keys is no forgery: those by which
- * it did not are not charged.  So it is done when all have been tried. */
+ * it did not are not charged.  So it is done when all have been tried; once
+ * in a request, whatever it is tried over. */
 static void
-charge(const wba_verify_t *v, const attempts_t *a)
+charge(const wba_verify_t *v, wba_fact_t *fact, const attempts_t *a)
 {
+    wba_charge_t *c;
     size_t i;
 
     for (i = 0; i < v->ncandidates; i++) {
-        if (a->failed[i]) {
-            tried(v, &v->candidates[i].key, false);
+        const wba_key_t *key = &v->candidates[i].key;
+
+        if (!a->failed[i] || charged(v, fact, key)) {
+            continue;
+        }
+        tried(v, key, false);
+        if (v->policy->forgery != NULL && fact->ncharges < WBA_MAX_CANDIDATES)
+        {
+            c = &fact->charges[fact->ncharges++];
+            c->limit = v->policy->forgery;
+            memcpy(c->thumbprint, key->thumbprint, WBA_THUMBPRINT_SIZE);
         }
     }
 }
@@ -380,7 +427,7 @@ wba_verify_try(wba_verify_t *v, wba_fact_t *fact, int64_t now)
                              || reason == WBA_REASON_VISA_SAMPLE_FORM;
         note_failure(&attempts, reason, true);
     }
-    charge(v, &attempts);
+    charge(v, fact, &attempts);
     if (attempts.open) {
         fact->aside = attempts.reason;
     } else {

@@ -693,28 +693,42 @@ send_now(wba_redis_t *redis, const wba_redis_entry_t *entries, unsigned n)
     return NULL;
 }
 
+wba_store_answer_t
+wba_redis_foresee(const wba_redis_t *redis, const wba_nonce_t *nonces,
+                  size_t n, int64_t skew)
+{
+    bool usable = wba_redis_usable(redis);
+
+    if ((!usable && !hopeful(redis)) || n == 0 || n > WBA_MAX_SIGNATURES
+        || redis->waiting >= redis->options->max_waiting)
+    {
+        return WBA_STORE_UNAVAILABLE;
+    }
+    return usable && is_cold(redis, least_created(nonces, n), skew)
+               ? WBA_STORE_COLD
+               : WBA_STORE_FRESH;
+}
+
 wba_redis_ticket_t *
 wba_redis_record(wba_redis_t *redis, const wba_nonce_t *nonces, size_t n,
                  int64_t skew, wba_redis_done_pt done, void *ctx)
 {
     wba_redis_entry_t entries[WBA_MAX_SIGNATURES + 1];
     wba_redis_ticket_t *ticket;
-    bool usable = wba_redis_usable(redis);
-    int64_t created;
     unsigned count;
 
-    if ((!usable && !hopeful(redis)) || n == 0 || n > WBA_MAX_SIGNATURES
-        || redis->waiting >= redis->options->max_waiting)
-    {
+    switch (wba_redis_foresee(redis, nonces, n, skew)) {
+    case WBA_STORE_UNAVAILABLE:
         return NULL;
-    }
-    created = least_created(nonces, n);
-    if (usable && is_cold(redis, created, skew)) {
+    case WBA_STORE_COLD:
         ticket = answer_cold(redis);
-    } else {
+        break;
+    default:
         count = make_entries(nonces, n, entries);
-        ticket = usable ? send_now(redis, entries, count)
-                        : hold(redis, entries, count, created, skew);
+        ticket = wba_redis_usable(redis)
+                     ? send_now(redis, entries, count)
+                     : hold(redis, entries, count, least_created(nonces, n),
+                            skew);
     }
     if (ticket != NULL) {
         redis->waiting++;

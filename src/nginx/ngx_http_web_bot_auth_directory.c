@@ -284,6 +284,7 @@ ngx_http_web_bot_auth_load_directories(ngx_conf_t *cf,
     mcf->env.diagnose = ngx_http_wba_diagnose;
     mcf->env.may_try = ngx_http_wba_forgery_may_try;
     mcf->env.tried = ngx_http_wba_forgery_tried;
+    mcf->env.forgive = ngx_http_wba_forgery_forgive;
 
     if (mcf->discovery
         && ngx_http_wba_load_discovery(cf, mcf) != NGX_CONF_OK)

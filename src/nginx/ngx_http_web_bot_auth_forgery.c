@@ -104,6 +104,17 @@ ngx_http_wba_forgery_tried(void *data, const wba_message_t *message,
     }
 }
 
+void
+ngx_http_wba_forgery_forgive(void *data, const wba_message_t *message,
+    const wba_forgery_limit_t *limit, const uint8_t *thumbprint)
+{
+    wba_peer_t                          peer = ngx_http_wba_peer(message);
+    ngx_http_web_bot_auth_main_conf_t  *mcf = data;
+
+    wba_forgery_forgiven(ngx_http_wba_forgery_table(mcf->zone), limit, &peer,
+                         thumbprint, ngx_current_msec);
+}
+
 /* ---- the directive */
 
 char *

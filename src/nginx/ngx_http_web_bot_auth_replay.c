@@ -306,6 +306,34 @@ ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx)
                       ngx_http_wba_replay_weigh(ctx, WBA_STORE_UNAVAILABLE));
 }
 
+ngx_uint_t
+ngx_http_wba_replay_refuses(ngx_http_web_bot_auth_ctx_t *ctx)
+{
+    size_t                              n;
+    int64_t                             skew;
+    wba_clock_t                         now;
+    const wba_nonce_t                  *nonces = ctx->verify.nonces;
+    wba_store_answer_t                  answer;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = ctx->main;
+
+    n = wba_verify_foresee(&ctx->verify, ngx_time());
+    if (n == 0) {
+        return 0;
+    }
+    skew = ngx_http_wba_replay_skew(ctx);
+
+    if (mcf->redis) {
+        answer = wba_redis_foresee(ngx_http_wba_redis_client(mcf->redis),
+                                   nonces, n, skew);
+        if (answer != WBA_STORE_UNAVAILABLE || !mcf->store.local) {
+            return answer != WBA_STORE_FRESH;
+        }
+    }
+    now = ngx_http_wba_clock();
+    return wba_replay_foresee(mcf->replay, nonces, n, skew, &now)
+           != WBA_STORE_FRESH;
+}
+
 void
 ngx_http_wba_replay_forget(ngx_http_web_bot_auth_ctx_t *ctx)
 {

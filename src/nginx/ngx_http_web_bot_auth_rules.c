@@ -17,6 +17,21 @@ static const size_t  ngx_http_wba_condition_offsets[] = {
     offsetof(wba_rule_t, agent), offsetof(wba_rule_t, keyid)
 };
 
+/* Whether some profile has a tag of that name: rules are for tags mostly. */
+static ngx_uint_t
+ngx_http_wba_is_tag(ngx_str_t *word)
+{
+    size_t                i;
+    const wba_profile_t  *profile;
+
+    for (i = 0; (profile = wba_profile_at(i)) != NULL; i++) {
+        if (wba_profile_tag(profile, ngx_http_wba_view(*word)) != NULL) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 static char *
 ngx_http_wba_condition(ngx_conf_t *cf, ngx_str_t *word, wba_rule_t *rule)
 {
@@ -26,6 +41,12 @@ ngx_http_wba_condition(ngx_conf_t *cf, ngx_str_t *word, wba_rule_t *rule)
     ngx_str_t   name, value;
 
     name = ngx_http_wba_parameter(word, &value);
+    if (ngx_http_wba_is_tag(word)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid condition \"%V\", write \"tag=%V\"", word,
+                           word);
+        return NGX_CONF_ERROR;
+    }
     i = ngx_http_wba_choose(cf, "condition", &name, ngx_http_wba_conditions,
                             NGX_HTTP_WBA_CONDITIONS);
     if (i == NGX_ERROR) {

@@ -21,6 +21,7 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
 import socket
 import subprocess
@@ -614,10 +615,11 @@ def main():
             number += 1
     finally:
         tester.close()
+    pathlib.Path(args.ledger).parent.mkdir(parents=True, exist_ok=True)
     with open(args.ledger, "a", encoding="ascii") as ledger:
         ledger.write("%d config %.0f %d %d %d\n" % (
-            time.time(), time.monotonic() - begun, number,
-            len(tester.shapes), 0))
+            time.time(), sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]),
+            number, len(tester.shapes), 0))
     print("  %-5s %-14s %10d files, %d messages (seed %d)" % (
         "ok" if good else "FAIL", "config", number, len(tester.shapes),
         args.seed))

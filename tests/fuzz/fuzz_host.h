@@ -536,7 +536,8 @@ host_base(const wba_raw_message_t *raw, const wba_sf_value_t *member,
 
 /* A value for Signature that fits the message's Signature-Input; empty where
  * nothing can be signed.  who: the signer of the first, the next one's of the
- * second, and so on; from 4 on the same one's of all.  as_sent: over what Visa's sample agent signs. */
+ * second, and so on; from 4 on the same one's of all.  as_sent: over what
+ * Visa's sample agent signs. */
 static inline wba_str_t
 host_sign_all(const wba_raw_message_t *raw, unsigned who, bool as_sent,
               const wba_mem_t *mem)

@@ -2,7 +2,8 @@
 /*
  * Requests as text with placeholders: $a $b $c stand for the hosts' keys'
  * thumbprints, $n for a nonce that was given out, $d for the Content-Digest of
- * what follows the fields, $l for 16,384 letters.  And a Signature field that fits the request.
+ * what follows the fields, $l for 16,384 letters.  And a Signature field that
+ * fits the request.
  */
 #ifndef WBA_FUZZ_TEXT_H
 #define WBA_FUZZ_TEXT_H
@@ -47,7 +48,7 @@ static inline void
 text_add_nonce(wba_buf_t *out, int64_t now)
 {
     uint8_t nonce[WBA_CHALLENGE_SIZE];
-    static const uint8_t random[WBA_CHALLENGE_RANDOM_SIZE] = "twenty octets here";
+    static const uint8_t random[WBA_CHALLENGE_RANDOM_SIZE] = "twenty octets";
 
     wba_challenge_make(&host_challenge, WBA_STR(SHOP), now - 10, random, nonce);
     wba_buf_add(out, nonce, sizeof(nonce));

@@ -128,7 +128,8 @@ is_verified(const host_request_t *r, const host_shop_t *shop,
         CHECK(who < HOST_KEYS
               || wba_crypto_verify(&key, f->alg, f->signature, f->base)
                      == WBA_OK);
-        CHECK((f->agent_url.data == NULL) == (f->directory->agent.data == NULL));
+        CHECK((f->agent_url.data == NULL)
+              == (f->directory->agent.data == NULL));
         CHECK_SAME(f->agent_url, f->directory->agent);
     }
     CHECK((f->agent.lenient & ~f->directory->lenient) == 0);

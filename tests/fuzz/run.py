@@ -5,8 +5,10 @@
     run.py fuzz --seconds N [--targets a,b]   each target for N seconds
     run.py regress                            only the kept inputs
     run.py merge                              what was found goes into the tree
-    run.py summary                            the ledger, added up
-    run.py coverage                           lines and branches, per target
+    run.py summary                            the ledger, added up (minutes
+                                              of processor time)
+    run.py coverage                           lines and branches reached
+    run.py figures                            both, into docs/security.md
 
 The targets are built in build/fuzz (and build/cover) by the Makefile.  Inputs
 that are kept lie in tests/fuzz/corpus/TARGET; those of this machine in
@@ -22,6 +24,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -116,9 +119,22 @@ def run(command, **more):
 # --- fuzzing
 
 
+def timed(command, cwd):
+    """The exit status, the output, and the seconds of processor time."""
+    process = subprocess.Popen([str(word) for word in command], cwd=cwd,
+                               env={**os.environ, **ENVIRONMENT},
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    output = process.stdout.read().decode("latin-1")
+    process.stdout.close()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, output, used.ru_utime + used.ru_stime
+
+
 def note(places, target, seconds, executions, cov, features):
-    """One line of the ledger: when, target, seconds, executions, edges,
-    features."""
+    """One line of the ledger: when, target, seconds of processor time,
+    executions, edges, features."""
     with open(places.ledger, "a", encoding="ascii") as ledger:
         ledger.write("%d %s %.0f %d %d %d\n" % (
             time.time(), target, seconds, executions, cov, features))
@@ -141,19 +157,18 @@ def fuzz_one(places, target, args):
                 "-artifact_prefix=%s/%s-" % (places.findings, target)]
     command += ["-use_value_profile=1"] if args.value_profile else []
     command += args.more
-    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wba-fuzz-") as scratch:
-        done = run(command, cwd=scratch)
-    output = done.stdout.decode("latin-1")
+        status, output, seconds = timed(command, scratch)
     progress = LINE.findall(output)
     executions = DONE.search(output)
     cov, features = map(int, progress[-1]) if progress else (0, 0)
     count = int(executions[1]) if executions else 0
-    note(places, target, time.monotonic() - begun, count, cov, features)
+    note(places, target, seconds, count, cov, features)
+    stopped = status in (72, -signal.SIGTERM, -signal.SIGINT)   # by somebody
     text = "  %-5s %-14s %10d executions, %5d edges, %6d features" % (
-        "ok" if done.returncode == 0 else "FAIL", target, count, cov,
-        features)
-    if done.returncode != 0:
+        "ok" if status == 0 else "stop" if stopped else "FAIL", target, count,
+        cov, features)
+    if status != 0 and not stopped:
         log.write_text(output, encoding="latin-1")
         artefacts = re.findall(r"Test unit written to (\S+)", output)
         text += "\n        %s" % shown(log)
@@ -161,7 +176,7 @@ def fuzz_one(places, target, args):
             text += "\n        again with: %s %s" % (
                 shown(places.binary(target)), shown(pathlib.Path(path)))
     print(text, flush=True)
-    return done.returncode == 0
+    return status == 0
 
 
 def fuzz(places, args):
@@ -170,7 +185,11 @@ def fuzz(places, args):
     if missing:
         sys.exit("not built: " + ", ".join(missing))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        good = list(pool.map(lambda t: fuzz_one(places, t, args), names))
+        try:
+            good = list(pool.map(lambda t: fuzz_one(places, t, args), names))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if not all(good):
         sys.exit("findings: see %s" % shown(places.findings))
 
@@ -249,7 +268,7 @@ def merge_one(places, target, args):
     for text in texts:
         (kept / hashlib.sha256(text).hexdigest()[:16]).write_bytes(text)
     sizes = [path.stat().st_size for path in inputs(kept)]
-    print("  %-14s %4d inputs, %7d bytes, %.1f %% of the edges that all reach" % (
+    print("  %-14s %4d inputs, %7d bytes, %.1f %% of all edges reached" % (
         target, len(sizes), sum(sizes), share), flush=True)
     return sum(sizes)
 
@@ -263,115 +282,134 @@ def merge(places, args):
 # --- figures
 
 
-def summary(places, args):
-    rows = collections.OrderedDict()
+def ledger(places):
+    """By target: seconds, executions, the most edges."""
+    rows = collections.defaultdict(lambda: [0, 0, 0])
     if places.ledger.exists():
         for line in places.ledger.read_text().splitlines():
-            _, target, seconds, count, cov, features = line.split()
-            row = rows.setdefault(target, [0, 0, 0, 0, 0])
-            row[0] += 1
-            row[1] += int(seconds)
-            row[2] += int(count)
-            row[3] = max(row[3], int(cov))
-            row[4] = max(row[4], int(features))
-    print("| target | minutes | executions | edges | features |")
-    print("|---|---|---|---|---|")
+            _, target, seconds, count, cov, _ = line.split()
+            row = rows[target]
+            row[0] += int(seconds)
+            row[1] += int(count)
+            row[2] = max(row[2], int(cov))
+    return rows
+
+
+def table(rows, of=None):
+    """Rows of Markdown; of: what was reached, by target."""
+    head = ["target", "minutes", "executions", "edges"]
+    head += ["lines", "branches"] if of else []
+    lines = [head, ["---"] * len(head)]
     for target in sorted(rows):
-        runs, seconds, count, cov, features = rows[target]
-        print("| %s | %d | %s | %d | %d |" % (
-            target, round(seconds / 60), "{:,}".format(count), cov, features))
-    seconds = sum(row[1] for row in rows.values())
-    count = sum(row[2] for row in rows.values())
-    print("| **all** | %d (%.1f h) | %s | | |" % (
-        round(seconds / 60), seconds / 3600, "{:,}".format(count)))
+        seconds, count, cov = rows[target]
+        lines.append(["`%s`" % target, str(round(seconds / 60)),
+                      "{:,}".format(count), str(cov)]
+                     + (list(of.get(target, ("", ""))) if of else []))
+    seconds = sum(row[0] for row in rows.values())
+    lines.append(["**all**", "%d (%.1f h)" % (round(seconds / 60),
+                                              seconds / 3600),
+                  "{:,}".format(sum(row[1] for row in rows.values())), ""]
+                 + (list(of[None]) if of else []))
+    return "\n".join("| %s |" % " | ".join(line) for line in lines)
 
 
-def percent(part):
-    return "%5.1f" % part["percent"] if part["count"] else "    -"
+def summary(places, args):
+    print(table(ledger(places)))
 
 
-def coverage(places, args):
-    """Of core and fetch, by clang's source-based coverage; cli too where a
-    target links it."""
+def llvm_cov(places, args, data, names):
+    objects = [places.cover / ("fuzz_" + name) for name in names]
+    more = [word for one in objects[1:] for word in ("-object", one)]
+    out = run([args.llvm + "llvm-cov" + args.suffix, "export",
+               "-summary-only", "-instr-profile=%s" % data, objects[0], *more,
+               ROOT / "src/core", ROOT / "src/fetch"])
+    return json.loads(out.stdout)["data"][0]
+
+
+def merge_profiles(args, into, raws):
+    out = run([args.llvm + "llvm-profdata" + args.suffix, "merge", "-sparse",
+               "-o", into, *raws])
+    if out.returncode:
+        sys.exit(out.stdout.decode())
+
+
+def counts(summary_, what):
+    part = summary_[what]
+    return "%d of %d (%.1f %%)" % (part["covered"], part["count"],
+                                   part["percent"])
+
+
+def reached(places, args):
+    """By target: lines and branches of core and fetch, by clang's source-based
+    coverage; of all together under None.  And the files' summaries."""
     profiles = places.build / "profiles"
     shutil.rmtree(profiles, ignore_errors=True)
     profiles.mkdir(parents=True)
-    names = targets(args.targets)
-    print("| target | lines | branches |")
-    print("|---|---|---|")
-    done = []
-
-    def export(data, binaries, folders):
-        objects = [word for b in binaries[1:] for word in ("-object", b)]
-        out = run([args.llvm + "llvm-cov" + args.suffix, "export",
-                   "-summary-only", "-instr-profile=%s" % data, binaries[0],
-                   *objects,
-                   *[ROOT / "src" / folder for folder in folders]])
-        return json.loads(out.stdout)["data"][0]
-
-    def merged(into, raws):
-        out = run([args.llvm + "llvm-profdata" + args.suffix, "merge",
-                   "-sparse", "-o", into, *raws])
-        if out.returncode:
-            sys.exit(out.stdout.decode())
-
-    for target in names:
-        raw = profiles / (target + ".raw")
-        folders = [f for f in (places.kept(target), places.found(target))
+    names, raws, found = targets(args.targets), [], {}
+    for name in names:
+        raw = profiles / (name + ".raw")
+        folders = [f for f in (places.kept(name), places.found(name))
                    if f.is_dir()]
-        subprocess.run([str(places.binary(target)), *map(str, folders)],
-                       env={**os.environ, "LLVM_PROFILE_FILE": str(raw)},
-                       check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-        data = profiles / (target + ".data")
-        merged(data, [raw])
-        done.append(raw)
-        files = export(data, [places.binary(target)], ["core", "fetch"])
-        touched = [f["summary"] for f in files["files"]
-                   if f["summary"]["lines"]["covered"]]
-        lines = [sum(s["lines"][k] for s in touched)
-                 for k in ("covered", "count")]
-        branches = [sum(s["branches"][k] for s in touched)
-                    for k in ("covered", "count")]
-        print("| %s | %d of %d | %d of %d |" % (target, *lines, *branches))
+        with tempfile.TemporaryDirectory(prefix="wba-cover-") as scratch:
+            subprocess.run([str(places.cover / ("fuzz_" + name)),
+                            *map(str, folders)], cwd=scratch, check=True,
+                           env={**os.environ, "LLVM_PROFILE_FILE": str(raw)},
+                           stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        data = profiles / (name + ".data")
+        merge_profiles(args, data, [raw])
+        raws.append(raw)
+        totals = llvm_cov(places, args, data, [name])["totals"]
+        found[name] = ("%d" % totals["lines"]["covered"],
+                       "%d" % totals["branches"]["covered"])
     data = profiles / "all.data"
-    merged(data, done)
-    everything = export(data, [places.binary(t) for t in names],
-                        ["core", "fetch"])
-    totals = everything["totals"]
-    print("| **all, of all of core and fetch** "
-          "| %d of %d (%s %%) | %d of %d (%s %%) |" % (
-              totals["lines"]["covered"], totals["lines"]["count"],
-              percent(totals["lines"]).strip(),
-              totals["branches"]["covered"], totals["branches"]["count"],
-              percent(totals["branches"]).strip()))
-    if args.files:
-        for entry in sorted(everything["files"],
-                            key=lambda f: f["filename"]):
-            s = entry["summary"]
-            print("  %-32s lines %s %%  branches %s %%" % (
-                shown(pathlib.Path(entry["filename"])), percent(s["lines"]),
-                percent(s["branches"])))
+    merge_profiles(args, data, raws)
+    everything = llvm_cov(places, args, data, names)
+    found[None] = (counts(everything["totals"], "lines"),
+                   counts(everything["totals"], "branches"))
+    return found, everything["files"]
+
+
+def coverage(places, args):
+    found, files = reached(places, args)
+    for entry in sorted(files, key=lambda f: f["filename"]):
+        if entry["summary"]["branches"]["count"]:
+            print("  %-32s lines %-24s branches %s" % (
+                shown(pathlib.Path(entry["filename"])),
+                counts(entry["summary"], "lines"),
+                counts(entry["summary"], "branches")))
+    for name in sorted(n for n in found if n):
+        print("  %-14s %5s lines, %5s branches" % (name, *found[name]))
+    print("  %-14s %s lines, %s branches" % ("all", *found[None]))
+
+
+def figures(places, args):
+    """Puts the table into docs/security.md."""
+    found, _ = reached(places, args)
+    path = ROOT / "docs/security.md"
+    text, count = re.subn(r"(### Figures\n\n)(?:\|.*\n)+",
+                          lambda m: m[1] + table(ledger(places), found) + "\n",
+                          path.read_text())
+    if count != 1:
+        sys.exit("%s has no table of figures" % path)
+    path.write_text(text)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["fuzz", "regress", "merge",
-                                         "summary", "coverage"])
+                                         "summary", "coverage", "figures"])
     parser.add_argument("--build", default=ROOT / "build/fuzz")
     parser.add_argument("--bin", help="where the binaries are")
     parser.add_argument("--targets", default="")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--value-profile", action="store_true")
-    parser.add_argument("--files", action="store_true")
     parser.add_argument("--llvm", default="")
     parser.add_argument("--suffix", default="-14")
     parser.add_argument("more", nargs="*", help="for the fuzzer itself")
     args = parser.parse_args()
     places = Places(args.build)
-    if args.what == "coverage":
-        places.bin = places.cover
     if args.bin:
         places.bin = pathlib.Path(args.bin).resolve()
     globals()[args.what](places, args)

@@ -121,6 +121,8 @@ WRONG = [
      '"timeout=200ms"'),
     ("web_bot_auth_nonce_store redis://127.0.0.1 prefix=;", '"prefix=TEXT"'),
     # rules
+    ("web_bot_auth_allow agent-payer-auth;",
+     'invalid condition "agent-payer-auth", write "tag=agent-payer-auth" in '),
     ("web_bot_auth_allow al;", '(did you mean "all"?), write all, tag=, '
      "directory=, agent= or keyid="),
     ("web_bot_auth_allow tags=web-bot-auth;", '(did you mean "tag="?)'),

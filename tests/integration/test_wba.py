@@ -690,7 +690,7 @@ def test_all_reasons_that_can_be_met_offline_are_met_here():
         "directory-unavailable", "too-many-waiting", "nonce-replayed",
         "nonce-store-full", "nonce-store-cold", "nonce-store-unavailable",
         "body-unavailable", "out-of-memory", "discovery-limit",
-        "nonce-not-challenged", "challenge-expired",
+        "nonce-not-challenged", "challenge-expired", "forgery-limited",
     }
     met = {case[5] for case in TAMPERED} | {
         "key-expired", "key-not-yet-valid", "content-digest-unreadable",

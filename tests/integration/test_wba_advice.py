@@ -224,6 +224,47 @@ CASES = {
         "signature-value-unreadable",
         ["The octets stand under Signature-Input's label, in base64 between "
          "colons: sig1=:...:"], GOOD),
+    "no label before the colon": (
+        header(GOOD, "signature", lambda v: v[5:]),
+        "signature-value-unreadable",
+        ["Before the colon stands Signature-Input's label: sig1=:...:"], GOOD),
+    "no label before the components": (
+        header(GOOD, "signature-input", lambda v: v[5:]),
+        "signature-input-unreadable",
+        ["It begins with a label, which Signature has, too: sig1=(..."], GOOD),
+    "base64 in lines, as Python's encodebytes makes it": (
+        header(GOOD, "signature", lambda v: v[:82] + " " + v[82:]),
+        "signature-value-unreadable",
+        ["Base64 has no blanks and no line ends in it here."], GOOD),
+    "bytes as Python shows them": (
+        header(GOOD, "signature", lambda v: "sig1=:b'%s':" % v[6:-1]),
+        "signature-value-unreadable",
+        ["has a program written b'...', decode its bytes to text."], GOOD),
+    "a clock's fractions": (
+        header(GOOD, "signature-input", lambda v: v.replace(
+            ";created=%d" % NOW, ";created=%d.123456" % NOW)),
+        "signature-input-unreadable",
+        ["Times are whole numbers of seconds, without quotes."], GOOD),
+    "three digits of a clock's fractions": (
+        header(GOOD, "signature-input", lambda v: v.replace(
+            ";created=%d" % NOW, ";created=%d.123" % NOW)),
+        "signature-input-unreadable",
+        ["Times are whole numbers of seconds, without quotes."], GOOD),
+    "a lifetime in expires": (
+        sign(GET, tap(expires=300)), "expires-not-after-created",
+        ["expires is a time, as created is, and no lifetime: %d."
+         % (NOW + 300)], sign(GET, tap(expires=NOW + 300))),
+    "@signature-params among the components": (
+        sign(GET, tap(components=("@authority", "@path", "@signature-params"),
+                      values={"@signature-params": "x"})), "bad-component",
+        ["It is not listed: it is the base's last line always."], GOOD),
+    "Digest in place of Content-Digest": (
+        with_digest(content_digest(BODY)).without("content-digest")
+        .with_headers(("Digest", "SHA-256=AAAA")),
+        "missing-component",
+        ["Digest is its predecessor, and another field.",
+         "For this body of 12 bytes write: Content-Digest: "
+         + content_digest(BODY)], with_digest(content_digest(BODY))),
     "another label": (
         header(GOOD, "signature", lambda v: v.replace("sig1", "sig2")),
         "signature-value-unreadable",

@@ -37,14 +37,14 @@ class Faults(Names):
         self.path.write_bytes(bytes(SIZE))
         self.path.chmod(0o666)
         with open(self.path, "r+b") as f:
-            self.map = mmap.mmap(f.fileno(), SIZE)
+            self.memory = mmap.mmap(f.fileno(), SIZE)
         self.tracked = 0
 
     def environment(self):
         return {**super().environment(), "WBA_TEST_FAULTS": str(self.path)}
 
     def close(self):
-        self.map.close()
+        self.memory.close()
         super().close()
 
     # What is asked for
@@ -53,14 +53,14 @@ class Faults(Names):
             error=0):
         """Calls of families count from now on; the one numbered `at` fails,
         and with onward those that follow."""
-        ASKED.pack_into(self.map, 0, 0, scope, pid, error, at, onward,
+        ASKED.pack_into(self.memory, 0, 0, scope, pid, error, at, onward,
                         self.tracked, only.encode())
-        struct.pack_into("=QQ", self.map, ASKED.size, 0, 0)
-        self.map[0:4] = struct.pack("=I", families)
+        struct.pack_into("=QQ", self.memory, ASKED.size, 0, 0)
+        self.memory[0:4] = struct.pack("=I", families)
 
     def rest(self):
         """Nothing fails any more."""
-        self.map[0:4] = bytes(4)
+        self.memory[0:4] = bytes(4)
 
     @contextlib.contextmanager
     def failing(self, families, **how):
@@ -73,13 +73,13 @@ class Faults(Names):
     def track(self, pid):
         """Counts the blocks that this process takes from the heap."""
         self.tracked = pid
-        struct.pack_into("=i", self.map, 28, pid)
-        struct.pack_into("=q", self.map, ASKED.size + 16, 0)
+        struct.pack_into("=i", self.memory, 28, pid)
+        struct.pack_into("=q", self.memory, ASKED.size + 16, 0)
 
     # What is told
 
     def told(self):
-        return TOLD.unpack_from(self.map, ASKED.size)
+        return TOLD.unpack_from(self.memory, ASKED.size)
 
     @property
     def seen(self):
@@ -99,12 +99,14 @@ class Faults(Names):
         """Entries of the module's table that were changed."""
         return self.told()[4]
 
-    def sites(self):
-        """(name, address in the module or 0) of each call that counted."""
-        base = ASKED.size + TOLD.size
-        return [(text_of(name), at) for at, name in
-                (SITE.unpack_from(self.map, base + i * SITE.size)
-                 for i in range(min(self.seen, SITES)))]
+    def site(self, number):
+        """(name, address in the module or 0) of a call that counted, from 1.
+        """
+        if number > SITES:
+            return "", 0
+        at, name = SITE.unpack_from(
+            self.memory, ASKED.size + TOLD.size + (number - 1) * SITE.size)
+        return text_of(name), at
 
     def stack(self):
         """Of the call that failed, for words()."""

@@ -84,8 +84,9 @@ typedef struct {
 
 static control_t *control;
 
-/* Where the module is. */
+/* Where the module is, and names.so, whose own calls do not count. */
 static uintptr_t module_begin, module_end;
+static uintptr_t names_begin, names_end;
 
 /* Calls of the shim's own do not count. */
 static __thread int inside __attribute__((tls_model("initial-exec")));
@@ -106,6 +107,26 @@ next(const char *name)
         memcpy(&real, &symbol, sizeof(real));                                 \
     }
 
+static int
+find_names(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    const ElfW(Phdr) *part;
+    int i;
+
+    (void) size;
+    (void) unused;
+    if (strstr(info->dlpi_name, "/names.so") != NULL) {
+        names_begin = info->dlpi_addr;
+        for (i = 0; i < info->dlpi_phnum; i++) {
+            part = &info->dlpi_phdr[i];
+            if (part->p_type == PT_LOAD) {
+                names_end = names_begin + part->p_vaddr + part->p_memsz;
+            }
+        }
+    }
+    return 0;
+}
+
 __attribute__((constructor)) static void
 map_control(void)
 {
@@ -117,6 +138,7 @@ map_control(void)
         return;
     }
     backtrace(frames, 2); /* loads what it needs */
+    dl_iterate_phdr(find_names, NULL);
     fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
     if (fd == -1) {
         return;
@@ -164,6 +186,22 @@ is_other_process(void)
         return (int32_t) getpid() == control->master;
     }
     return pid != 0 && pid != (int32_t) getpid();
+}
+
+/* frames[0] is the shim's. */
+static int
+is_of_names(void *const *frames, int n)
+{
+    int i;
+
+    for (i = 1; i < n; i++) {
+        if ((uintptr_t) frames[i] >= names_begin
+            && (uintptr_t) frames[i] < names_end)
+        {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static uintptr_t
@@ -229,8 +267,9 @@ fails(uint32_t family, const char *name, uintptr_t site)
     inside++;
     n = backtrace(frames, DEPTH);
     at = site != 0 ? site - module_begin : innermost(frames, n);
-    if (at != 0 || control->scope != SCOPE_MODULE
-        || syscall(SYS_gettid) != getpid())
+    if ((at != 0 || control->scope != SCOPE_MODULE
+         || syscall(SYS_gettid) != getpid())
+        && !is_of_names(frames, n))
     {
         result = count(name, frames, n, at);
     }
