@@ -11,25 +11,7 @@
 
 #include <sodium.h>
 
-static int memory_left = -1; /* allocations until one fails; -1: no end */
-
-static void *
-fail_malloc(size_t size)
-{
-    return memory_left >= 0 && memory_left-- == 0 ? NULL : malloc(size);
-}
-
-static void *
-fail_calloc(size_t n, size_t size)
-{
-    return memory_left >= 0 && memory_left-- == 0 ? NULL : calloc(n, size);
-}
-
-static void *
-fail_realloc(void *p, size_t size)
-{
-    return memory_left >= 0 && memory_left-- == 0 ? NULL : realloc(p, size);
-}
+#include "failing.h"
 
 #define malloc(size) fail_malloc(size)
 #define calloc(n, size) fail_calloc(n, size)

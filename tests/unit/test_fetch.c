@@ -358,6 +358,27 @@ test_trust(void **state)
     assert_non_null(strstr(r.result.reason, "/nonexistent.pem"));
 }
 
+/* Authorities as text are the only ones, whatever file is named beside. */
+static void
+test_trust_in_text(void **state)
+{
+    wba_fetch_request_t request = request_of(url_of(GOOD, "localhost", "/ok"));
+    char pem[8192];
+    FILE *file = fopen(server.other, "r");
+    record_t r;
+
+    (void) state;
+    assert_non_null(file);
+    pem[fread(pem, 1, sizeof(pem) - 1, file)] = '\0';
+    fclose(file);
+    request.trusted_pem = wba_str_z(pem);
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_TLS);
+    request.url = url_of(UNKNOWN, "localhost", "/ok");
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_OK);
+}
+
 /* --- addresses and connections */
 
 static int refusals;
@@ -406,6 +427,11 @@ test_addresses(void **state)
     assert_int_equal(refusals, 3);
     assert_int_equal(r.result.error, WBA_FETCH_REFUSED);
     assert_non_null(strstr(r.result.reason, "127.0.0."));
+    request.url = "https://[::1]:1/";
+    run(&request, &r);
+    assert_int_equal(r.result.error, WBA_FETCH_REFUSED);
+    assert_string_equal(r.result.reason,
+                        "the host's address ::1 is not allowed");
 
     request = request_of("https://127.0.0.1:1/"); /* nobody listens */
     run(&request, &r);
@@ -607,6 +633,7 @@ main(void)
         TEST(test_environment_and_memory_are_ignored),
         TEST(test_urls),
         TEST(test_trust),
+        TEST(test_trust_in_text),
         TEST(test_addresses),
         TEST(test_next_address_after_a_dead_one),
         TEST(test_connections_are_shared_unless_fresh),

@@ -410,6 +410,23 @@ body_for_both(void **state)
     assert_int_equal(k->verify.facts.digest, WBA_DIGEST_UNCHECKED);
     kit_free(k);
 
+    /* and the other way round */
+    k = kit_shop();
+    k->body = "hello";
+    k->policy.digest = WBA_DIGEST_OFF;
+    k->policy.body_link = true;
+    kit_request(k, DIGEST_HEAD "X-Base: 1\r\n");
+    kit_sign(k, ALICE, "sig1", DIGEST_TAP);
+    kit_run(k);
+    expect_trace(k, "AKSbDN");
+    assert_int_equal(k->verify.facts.link.state, WBA_LINK_READ);
+    k->policy.digest = WBA_DIGEST_REQUIRED;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AD");
+    assert_int_equal(k->verify.facts.digest, WBA_DIGEST_MATCHES);
+    kit_free(k);
+
     /* not where the digest is no good anyway */
     k = kit_shop();
     k->policy.body_link = true;
@@ -729,6 +746,47 @@ not_all_verify_here(void **state)
     kit_free(k);
 }
 
+/* A Content-Type or Content-Encoding that is longer than a field may be says
+ * something, but nothing that is known: a body that looks like JSON is read, and
+ * where it may be encoded it cannot be. */
+static void
+fields_too_long(void **state)
+{
+    static char head[WBA_MAX_FIELD + 200];
+    static const struct {
+        const char *name;
+        size_t len;
+        wba_link_state_t link;
+    } t[] = {
+        { "Content-Type: ", 0, WBA_LINK_MISSING },
+        { "Content-Type: ", WBA_MAX_FIELD, WBA_LINK_MISSING },
+        { "Content-Type: ", WBA_MAX_FIELD + 1, WBA_LINK_MISSING },
+        { "Content-Encoding: ", 0, WBA_LINK_MISSING },
+        { "Content-Encoding: ", WBA_MAX_FIELD, WBA_LINK_UNREADABLE },
+        { "Content-Encoding: ", WBA_MAX_FIELD + 1, WBA_LINK_UNREADABLE },
+    };
+    kit_t *k;
+    size_t i, n;
+
+    (void) state;
+    for (i = 0; i < COUNT(t); i++) {
+        k = kit_shop();
+        k->body = "{\"agenticConsumer\":{}}";
+        k->policy.body_link = true;
+        n = (size_t) snprintf(head, sizeof(head), HEAD "%s", t[i].name);
+        memset(head + n, 'x', t[i].len);
+        strcpy(head + n + t[i].len, "\r\n");
+        kit_request(k, head);
+        kit_sign(k, ALICE, "sig1", TAP("n"));
+        kit_run(k);
+        assert_int_equal(k->verify.facts.link.state, t[i].link);
+        expect_verdict(k, t[i].link == WBA_LINK_MISSING
+                              ? WBA_REASON_BODY_LINK_MISSING
+                              : WBA_REASON_BODY_LINK_UNREADABLE);
+        kit_free(k);
+    }
+}
+
 int
 main(void)
 {
@@ -757,6 +815,7 @@ main(void)
         cmocka_unit_test(same_nonce),
         cmocka_unit_test(nonce_belongs_to_key),
         cmocka_unit_test(not_all_verify_here),
+        cmocka_unit_test(fields_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
