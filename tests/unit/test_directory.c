@@ -529,6 +529,9 @@ static const struct {
     { 301, "https://www.a.example/k", "https://www.a.example/k", false },
     { 301, "https://www/k", "https://www.www/k", true }, /* a host "www" */
     { 301, "https://www./k", "https://www.www./k", false },
+    { 301, "https://./k", "https://www../k", false },
+    { 301, "https://a../k", "https://www.a../k", false },
+    { 301, "https://a.-b/k", "https://www.a.-b/k", true },
     { 301, "https://www.a/k", "https://a/k", true },
     { 301, "https://www.com.evil/k", "https://com.evil/k", true },
     { 301, "https://%77ww.a.example/k", "https://a.example/k", false },

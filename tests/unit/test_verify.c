@@ -344,6 +344,14 @@ waiting(void **state)
         k->nnonces = 0;
     }
 
+    /* nothing is foreseen where memory has run out */
+    k->fail_at = 1;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OUT_OF_MEMORY);
+    assert_int_equal(wba_verify_foresee(&k->verify, NOW), 0);
+    k->fail_at = 0;
+    kit_free_blocks(k);
+
     /* it expires while it waits */
     k->stop = WBA_NEED_RECORD;
     kit_run(k);
