@@ -182,7 +182,14 @@ test_values_that_are_not_sent(void **state)
     run(&request, &r);
     assert_null(strstr(r.body, "If-None-Match"));
     assert_null(strstr(r.body, "Injected"));
+    request.accept = "";
+    request.if_none_match = "a\x7f";
+    request.timeout_ms = 0; /* the usual one */
+    run(&request, &r);
+    assert_null(strstr(r.body, "If-None-Match"));
+    assert_non_null(strstr(r.body, "Accept: */*")); /* libcurl's */
     value[WBA_MAX_FETCH_VALUE] = '\0';
+    request.if_none_match = value;
     run(&request, &r);
     assert_non_null(strstr(r.body, "If-None-Match: vvv"));
 }
