@@ -288,6 +288,21 @@ digests(void **state)
     k->body = "hello";
     kit_run(k);
     expect_verdict(k, WBA_REASON_OK);
+
+    /* wherever it stands in the list */
+    k->policy.digest = WBA_DIGEST_ON;
+    k->nnonces = 0;
+    kit_request(k, DIGEST_HEAD);
+    kit_sign(k, ALICE, "sig1",
+             "(\"content-digest\" \"@authority\" \"@path\")" TIMES KEYID ED
+             NONCE("n") BROWSE);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AKSDN");
+    k->body = "other";
+    k->nnonces = 0;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_CONTENT_DIGEST_MISMATCH);
     kit_free(k);
 }
 
@@ -536,6 +551,31 @@ lonely_labels(void **state)
     kit_run(k);
     expect_verdict(k, WBA_REASON_OK);
     kit_free(k);
+}
+
+/* Where something of ours was not available that may be said, rather than what
+ * another signature lacks that has come as far as one can. */
+static void
+ours_before_theirs(void **state)
+{
+    static const char unknown[] =
+        COVERED TIMES ED NONCE("m") PAY ";keyid=\"nobody\"";
+    kit_t *k;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < 2; i++) {
+        k = kit_shop();
+        k->why = WBA_REASON_DIRECTORY_UNAVAILABLE;
+        k->body = "other";
+        kit_request(k, DIGEST_HEAD "X-Base: 1\r\n");
+        kit_sign(k, ALICE, "a", i == 0 ? DIGEST_TAP : unknown);
+        kit_sign(k, ALICE, "b", i == 0 ? unknown : DIGEST_TAP);
+        kit_run(k);
+        expect_verdict(k, WBA_REASON_DIRECTORY_UNAVAILABLE);
+        assert_int_equal(k->verify.facts.digest, WBA_DIGEST_MISMATCH);
+        kit_free(k);
+    }
 }
 
 /* The furthest one's reason is the request's, */
@@ -815,6 +855,7 @@ main(void)
         cmocka_unit_test(stray_answers),
         cmocka_unit_test(bad_neighbour),
         cmocka_unit_test(lonely_labels),
+        cmocka_unit_test(ours_before_theirs),
         cmocka_unit_test(furthest),
         cmocka_unit_test(two_nonces),
         cmocka_unit_test(one_seen),

@@ -356,6 +356,16 @@ one_not_tried_keeps_all_back(void **state)
     assert_int_equal(k->nnonces, 2);
     assert_int_equal(asked, 2);
     kit_free(k);
+
+    k = shop(); /* in whatever order */
+    kit_put(k, D_TAP, BOB, "kid-bob");
+    kit_sign(k, BOB, "a", COVERED TIMES KEYID ED NONCE("2") PAY);
+    kit_sign(k, ALICE, "b", TAP("1"));
+    limited[BOB] = true;
+    kit_run(k);
+    expect_verdict(k, R(FORGERY_LIMITED));
+    assert_int_equal(k->nnonces, 0);
+    kit_free(k);
 }
 
 /* A location without a limit tries what another one did not. */

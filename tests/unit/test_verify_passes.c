@@ -551,6 +551,26 @@ digest_of_one_that_may_not(void **state)
     kit_free(k);
 }
 
+/* A location that wants nonces of its own making gets them, whatever another
+ * one has let in before. */
+static void
+challenged_later(void **state)
+{
+    static const wba_challenge_key_t zeros;
+    kit_t *k = signed_request();
+
+    (void) state;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    k->policy.challenge = &zeros;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_NONCE_NOT_CHALLENGED);
+    k->policy.challenge = NULL;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    kit_free(k);
+}
+
 int
 main(void)
 {
@@ -575,6 +595,7 @@ main(void)
         cmocka_unit_test(key_arrives),
         cmocka_unit_test(unreadable),
         cmocka_unit_test(digest_of_one_that_may_not),
+        cmocka_unit_test(challenged_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
