@@ -194,7 +194,7 @@ decided_before(const wba_env_t *env, const wba_rule_t *rules, size_t at,
         if (by == at) {
             return false;
         }
-        if (rules[by].allow != rules[at].allow && by < *first) {
+        if (by < *first && rules[by].allow != rules[at].allow) {
             *first = by;
         }
     }

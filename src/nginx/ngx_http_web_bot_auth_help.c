@@ -150,7 +150,7 @@ ngx_http_wba_enum_slot(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (*to != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
     }
-    for (n = 0; e[n].name.len && n < NGX_HTTP_WBA_ENUM; n++) {
+    for (n = 0; n < NGX_HTTP_WBA_ENUM && e[n].name.len; n++) {
         names[n] = ngx_http_wba_view(e[n].name);
     }
     i = ngx_http_wba_choose(cf, (char *) cmd->name.data, &value[1], names, n);
