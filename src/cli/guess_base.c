@@ -540,7 +540,7 @@ agent(guesser_t *g, size_t i, form_t *form, char *says)
 {
     static const char name[] = "\"signature-agent\"";
     line_t *line = NULL;
-    wba_str_t other = WBA_STR_NONE, whole;
+    wba_str_t other, whole;
     size_t k;
 
     for (k = 0; k < form->count && line == NULL; k++) {

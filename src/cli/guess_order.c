@@ -100,6 +100,9 @@ split_params(wba_str_t value, wba_str_t *list, wba_str_t pieces[MAX_ORDERED])
             }
             pieces[n++] = wba_str(value.data + i, 0);
         }
+        if (n == 0) {
+            return 0; /* nothing but parameters follows a list */
+        }
         quoted ^= value.data[i] == '"';
         if (value.data[i] == '\\' && i + 1 < value.len) {
             pieces[n - 1].len++;

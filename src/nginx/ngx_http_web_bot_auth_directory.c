@@ -210,6 +210,12 @@ ngx_http_wba_load_tags(ngx_conf_t *cf, ngx_http_web_bot_auth_main_conf_t *mcf)
 
     max = sizeof(mcf->tags) / sizeof(mcf->tags[0]);
     n = mcf->directories.nelts;
+    mcf->env.tags = mcf->tags;
+    mcf->env.ntags = 0;
+
+    if (n == 0 && mcf->discovery == NULL) {
+        return NGX_CONF_OK;
+    }
 
     last = n ? &dirs[n - 1]->place : &mcf->discovery->place;
     all = ngx_palloc(cf->temp_pool, (n + 1) * sizeof(wba_directory_t));
@@ -220,7 +226,6 @@ ngx_http_wba_load_tags(ngx_conf_t *cf, ngx_http_web_bot_auth_main_conf_t *mcf)
     if (mcf->discovery) {
         all[n++] = mcf->discovery->core.directory;
     }
-    mcf->env.tags = mcf->tags;
     mcf->env.ntags = wba_served_tags(all, n, mcf->tags, max);
 
     if (mcf->env.ntags > max) {

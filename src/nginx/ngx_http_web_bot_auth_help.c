@@ -85,7 +85,7 @@ ngx_http_wba_choose(ngx_conf_t *cf, const char *what, ngx_str_t *value,
     wba_nearest_init(&nearest, ngx_http_wba_view(*value));
     for (i = 0; i < n; i++) {
         if (wba_str_eq(names[i], nearest.word)) {
-            return i;
+            return (ngx_int_t) i;
         }
         wba_nearest_offer(&nearest, names[i]);
     }
