@@ -23,8 +23,10 @@ color_choose(const char *when)
 }
 
 static bool
-is_set(const char *value)
+is_set(const char *name)
 {
+    const char *value = getenv(name);
+
     return value != NULL && *value != '\0';
 }
 
@@ -37,7 +39,7 @@ has_colors(FILE *out)
     if (choice != AUTO) {
         return choice == ALWAYS;
     }
-    return !is_set(getenv("NO_COLOR")) && is_set(term)
+    return !is_set("NO_COLOR") && term != NULL && *term != '\0'
            && strcmp(term, "dumb") != 0 && isatty(fileno(out));
 }
 

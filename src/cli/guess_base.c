@@ -577,12 +577,39 @@ agent(guesser_t *g, size_t i, form_t *form, char *says)
     return true;
 }
 
+/* A field whose parameters the client has added after it was signed. */
+static bool
+field_params(guesser_t *g, size_t i, form_t *form, char *says)
+{
+    line_t *line;
+    const uint8_t *end;
+
+    (void) g;
+    if (i + 1 >= form->count) {
+        return false;
+    }
+    line = &form->lines[i];
+    end = memchr(line->value.data, ';', line->value.len);
+    if (line->name.len > 1 && line->name.data[1] != '@' && end != NULL) {
+        (void) snprintf(says, SAYS,
+                        "the value of %.*s ended before its ';'; it is all "
+                        "of the field, as it is sent",
+                        (int) (line->name.len < 60 ? line->name.len : 60),
+                        (const char *) line->name.data);
+        change(form, line,
+               wba_str_trim(wba_str(line->value.data,
+                                    (size_t) (end - line->value.data))));
+    }
+    return true;
+}
+
 const guess_kind_t guess_kinds[] = {
     { params, false },    { line_ends, false },  { names, false },
     { method, false },    { path, false },       { query, false },
     { authority, false }, { scheme, false },     { agent, false },
-    { hashed, false },    { quoted, false },     { guess_line_order, true },
-    { guess_param_order, true }, { no_params, true },
+    { hashed, false },    { quoted, false },     { field_params, false },
+    { guess_line_order, true },                  { guess_param_order, true },
+    { no_params, true },
 };
 
 const size_t guess_nkinds = sizeof(guess_kinds) / sizeof(guess_kinds[0]);

@@ -99,8 +99,9 @@ split_params(wba_str_t value, wba_str_t *list, wba_str_t pieces[MAX_ORDERED])
                 return 0;
             }
             pieces[n++] = wba_str(value.data + i, 0);
-        } else if (n == 0) {
-            return 0; /* nothing else may follow a list */
+        }
+        if (n == 0) {
+            return 0; /* nothing but parameters follows a list */
         }
         quoted ^= value.data[i] == '"';
         if (value.data[i] == '\\' && i + 1 < value.len) {

@@ -346,8 +346,10 @@ weight(wba_reason_t reason)
 {
     switch (reason) {
     case WBA_REASON_FORGERY_LIMITED: /* it might be the right one */
-        return 3;
+        return 4;
     case WBA_REASON_VISA_SAMPLE_FORM:
+        return 3;
+    case WBA_REASON_NONCE_REPLAYED: /* that key has signed with it before */
         return 2;
     case WBA_REASON_BAD_SIGNATURE:
         return 1;

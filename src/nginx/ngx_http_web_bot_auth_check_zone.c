@@ -122,12 +122,21 @@ ngx_http_wba_check_keys(ngx_http_web_bot_auth_main_conf_t *mcf,
                       &advice);
 }
 
+/* By now error_log holds, which is for errors unless it says more.  "nginx -t",
+ * and a start, show these warnings as they have shown those before. */
 void
 ngx_http_wba_check_zone(ngx_http_web_bot_auth_main_conf_t *mcf,
     ngx_log_t *log)
 {
-    if (mcf->checks.nonce_of) {
-        ngx_http_wba_check_nonces(mcf, log);
+    ngx_log_t  shown = *log;
+
+    if (ngx_is_init_cycle(mcf->cycle->old_cycle)
+        && shown.log_level < NGX_LOG_WARN)
+    {
+        shown.log_level = NGX_LOG_WARN;
     }
-    ngx_http_wba_check_keys(mcf, log);
+    if (mcf->checks.nonce_of) {
+        ngx_http_wba_check_nonces(mcf, &shown);
+    }
+    ngx_http_wba_check_keys(mcf, &shown);
 }

@@ -210,11 +210,13 @@ ngx_http_wba_load_tags(ngx_conf_t *cf, ngx_http_web_bot_auth_main_conf_t *mcf)
 
     max = sizeof(mcf->tags) / sizeof(mcf->tags[0]);
     n = mcf->directories.nelts;
-
     mcf->env.tags = mcf->tags;
+    mcf->env.ntags = 0;
+
     if (n == 0 && mcf->discovery == NULL) {
         return NGX_CONF_OK;
     }
+
     last = n ? &dirs[n - 1]->place : &mcf->discovery->place;
     all = ngx_palloc(cf->temp_pool, (n + 1) * sizeof(wba_directory_t));
     if (all == NULL) {

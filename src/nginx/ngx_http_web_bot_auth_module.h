@@ -244,8 +244,9 @@ ngx_uint_t ngx_http_wba_slot_failed(ngx_http_wba_source_t *source,
 ngx_int_t ngx_http_wba_slot_drop(ngx_http_wba_source_t *source);
 
 /* A slot for a discovered URL: the one that it has, a free one, or that of one
- * that has not been used for long.  exempt: see the source's.  NULL with NGX_BUSY: a bound of
- * web_bot_auth_discovery is reached; NULL with NGX_ERROR. */
+ * that has not been used for long.  exempt: see the source's.  NULL with
+ * NGX_BUSY: a bound of web_bot_auth_discovery is reached; NULL with NGX_ERROR.
+ */
 ngx_http_wba_slot_t *ngx_http_wba_slot_for_url(
     ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *url, uint64_t hash,
     ngx_uint_t exempt, ngx_int_t *rc);

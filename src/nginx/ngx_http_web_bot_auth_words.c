@@ -225,14 +225,16 @@ static char *
 ngx_http_wba_word_refresh(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
-    if (ngx_http_wba_seconds(cf, "refresh", &args[0], &block->bounds->refresh_min)
+    ngx_http_wba_bounds_t  *bounds = block->bounds;
+
+    if (ngx_http_wba_seconds(cf, "refresh", &args[0], &bounds->refresh_min)
         != NGX_CONF_OK
-        || ngx_http_wba_seconds(cf, "refresh", &args[1], &block->bounds->refresh_max)
+        || ngx_http_wba_seconds(cf, "refresh", &args[1], &bounds->refresh_max)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
-    if (block->bounds->refresh_min > block->bounds->refresh_max) {
+    if (bounds->refresh_min > bounds->refresh_max) {
         return ngx_http_wba_complain(cf, "refresh", &args[0],
                                      "the smaller time first");
     }

@@ -209,6 +209,13 @@ ANY = {
         lambda p, s: p.one([["on"], ["off"], ["on", "nonce"]]),
         [["maybe"], ["off", "nonce"], ["on", "once"], [], ["nonce"],
          ["on", "nonce", "x"]]),
+    "web_bot_auth_forgery_limit": Directive(
+        lambda p, s: p.one([["off"], ["10r/s"], ["30r/m", "burst=5"],
+                            ["1000r/s", "burst=10000"]]),
+        [["0r/s"], ["1001r/s"], ["10"], ["10r/h"], ["r/s"], ["''"], [],
+         ["10r/s", "burst=0"], ["10r/s", "burst=10001"], ["10r/s", "burst="],
+         ["off", "burst=5"], ["10r/s", "nodelay"], ["-1r/s"],
+         ["99999999999999999999r/s"]]),
     "web_bot_auth_expose_reason": one_of("on", "off"),
     "web_bot_auth_log_level": one_of("debug", "info", "notice", "warn",
                                      "error"),
@@ -296,6 +303,19 @@ ALLOW = Directive(
                          "https://b.example/k?q", "https://c.example:8443"]),
     [[v] for v in BAD_URLS + ["*", "*.", "*.127.0.0.1", "a*.example",
                               "https://*.example"]] + [[]], many=True)
+
+
+def known():
+    """The directives of the command table: each must be of this grammar."""
+    source = (ROOT / "src/nginx/ngx_http_web_bot_auth_module.c").read_text()
+    names = set(re.findall(r'ngx_string\("(web_bot_auth\w*)"\)', source))
+    missing = names - {*ANY, *MAIN, "web_bot_auth_status",
+                       "web_bot_auth_directory", "web_bot_auth_discovery"}
+    if missing:
+        sys.exit("config.py does not know: " + ", ".join(sorted(missing)))
+    for table in (ANY, MAIN):
+        for name in set(table) - names:
+            del table[name]
 
 
 class Line:
@@ -452,7 +472,7 @@ def wild(pick, port, head):
 BAD = re.compile(r"Sanitizer|runtime error|AddressSan|\[alert\]")
 # What nginx itself finds out after it has read all lines.
 NGINX_OWN = re.compile(r'mkdir\(\) "|unknown ".*" variable$')
-PLACE = re.compile(r" in (\S+):(\d+)( \(\d+: [^()]*\))?$")
+PLACE = re.compile(r" in (\S+):(\d+)( \(\d+: [^()]*\)|, did you mean .*)?$")
 # An entry, which a stranger's line end may part.
 ENTRY = re.compile(r"^\d{4}/\d\d/\d\d [\d:]+ \[(\w+)\] \d+#\d+: ", re.M)
 
@@ -601,6 +621,8 @@ def main():
     parser.add_argument("--findings", default=ROOT / "build/fuzz/findings")
     parser.add_argument("--ledger", default=ROOT / "build/fuzz/ledger")
     args = parser.parse_args()
+    args.module = pathlib.Path(args.module).resolve()
+    known()
     if args.seed is None:
         args.seed = random.randrange(1 << 31)
     tester = Tester(args)

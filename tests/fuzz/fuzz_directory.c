@@ -262,6 +262,42 @@ is_printable(const char *text)
     }
 }
 
+/* Whether the field is of that body, by each hash that it states and one at
+ * least. */
+static bool
+digest_fits(const wba_raw_message_t *raw, wba_str_t body)
+{
+    uint8_t sha256[32], sha512[64], got[64];
+    const uint8_t *hashes[] = { sha256, sha512 };
+    static const char *const names[] = { "sha-256", "sha-512" };
+    unsigned stated = 0, i;
+    wba_sf_value_t value;
+    wba_str_t field;
+    size_t len;
+
+    if (wba_message_field(&raw->message, WBA_STR("content-digest"), &m.mem,
+                          &field)
+        != WBA_OK)
+    {
+        return false;
+    }
+    crypto_hash_sha256(sha256, body.data, body.len);
+    crypto_hash_sha512(sha512, body.data, body.len);
+    for (i = 0; i < 2; i++) {
+        if (wba_sf_dict_find(field, wba_str_z(names[i]), &value) != WBA_OK) {
+            continue;
+        }
+        stated++;
+        if (value.type != WBA_SF_BYTES
+            || wba_sf_bytes(&value, got, sizeof(got), &len) != WBA_OK
+            || len != 32u << i || memcmp(got, hashes[i], len) != 0)
+        {
+            return false;
+        }
+    }
+    return stated != 0;
+}
+
 /* Whether the key has signed the answer and its digest. */
 static bool
 has_proven(const settings_t *s, const wba_fetch_result_t *result,
@@ -279,7 +315,8 @@ has_proven(const settings_t *s, const wba_fetch_result_t *result,
                != WBA_OK
         || wba_message_field(&raw.message, WBA_STR("signature"), &m.mem,
                              &values)
-               != WBA_OK)
+               != WBA_OK
+        || result->decoded || !digest_fits(&raw, result->body))
     {
         return false;
     }

@@ -499,6 +499,20 @@ def test_the_size_that_is_named_is_large_enough(nginx_t, more):
     assert warnings(more + line % (size - 2))
 
 
+@pytest.mark.parametrize("level", ["", "error", "crit"])
+def test_the_size_is_warned_about_whatever_is_logged(nginx_t, level):
+    """nginx logs errors unless told otherwise; when the zone has its size it
+    has been told, or not told, already."""
+    conf = CONF.replace("%%GLOBALS%%", "%%GLOBALS%%\nerror_log logs/quiet.log "
+                        + level + ";", 1)
+    conf = re.sub("%%GLOBALS%%", "daemon off; pid logs/nginx.pid;\n%%LOAD%%",
+                  conf)
+    passed, output, _ = nginx_t(conf, MORE=TAP % "24h", SERVER=ON,
+                                LOCATION="")
+    assert passed, output
+    assert output.count("[warn]") == 1 and "a zone of 16m" in output, output
+
+
 @pytest.mark.parametrize("more, says", [
     (REMOTE.replace("tap;", "tap; max_size 16m; max_keys 20000;"),
      [("", "a zone of 16m has room for some 1", "fetched keys, fewer than the "

@@ -273,6 +273,13 @@ def test_what_is_wrong_comes_first(show, template):
     assert "2 of 3" in page.text("#tiles")
 
 
+def test_the_same_version_built_anew(show, template):
+    s = copy.deepcopy(template)
+    s["versions"].update(restart_needed=True)
+    assert "another build of version %s is installed" \
+        % s["versions"]["module"] in show(s).text("#alerts")
+
+
 def test_a_healthy_server_alerts_nobody(show, template):
     page = show(template)
     assert page.text("#alerts") == ""
@@ -332,6 +339,10 @@ def test_a_fresh_server(show, template):
     page = show(s)
     assert "No request was judged yet" in page.text("#reasons")
     assert "No traffic seen yet" in page.text("#readout")
+    # Minutes would all be the same.
+    ticks = page.run("[...document.querySelectorAll('#chart text')].map("
+                     "e => e.textContent).filter(t => t.includes(':'))")
+    assert len(ticks) == len(set(ticks)) == 6
     whole(page)
 
 

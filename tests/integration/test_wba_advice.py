@@ -88,6 +88,8 @@ GOOD = sign(GET, tap())
 GOOD_BOT = sign(agent(STRING), bot())
 GOOD_MEMBER = sign(agent(MEMBER), BY_KEY)
 DIGEST = but(tap(), components=("@authority", "@path", "content-digest"))
+TYPED = PUT.with_headers(("Content-Type", "application/json; charset=utf-8"))
+TYPE_SIG = but(tap(), components=("@authority", "@path", "content-type"))
 
 
 def with_digest(value):
@@ -258,6 +260,12 @@ CASES = {
         sign(GET, tap(components=("@authority", "@path", "@signature-params"),
                       values={"@signature-params": "x"})), "bad-component",
         ["It is not listed: it is the base's last line always."], GOOD),
+    "parameters that the client has added to a field": (
+        sign(TYPED, but(TYPE_SIG, values={"content-type":
+                                          "application/json"})),
+        "bad-signature",
+        ['if the value of "content-type" ended before its \';\';'],
+        sign(TYPED, TYPE_SIG)),
     "Digest in place of Content-Digest": (
         with_digest(content_digest(BODY)).without("content-digest")
         .with_headers(("Digest", "SHA-256=AAAA")),
