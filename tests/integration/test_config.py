@@ -240,6 +240,24 @@ BAD = [
 ]
 
 
+# Each that is said once, with a value that it takes.
+ONCE = (
+    "web_bot_auth on;", "web_bot_auth_dry_run on;",
+    "web_bot_auth_clock_skew 1s;", "web_bot_auth_max_lifetime 1m;",
+    "web_bot_auth_nonce required;", "web_bot_auth_authority any;",
+    "web_bot_auth_authority $host;", "web_bot_auth_scheme https;",
+    "web_bot_auth_content_digest on;", "web_bot_auth_body_link on;",
+    "web_bot_auth_challenge on;", "web_bot_auth_expose_reason on;",
+    "web_bot_auth_log_level info;", "web_bot_auth_forgery_limit off;",
+    "web_bot_auth_zone 1m;", "web_bot_auth_wait 1s;",
+    "web_bot_auth_nonce_store shared;", "web_bot_auth_state_path state;",
+    "web_bot_auth_private_addresses on;", "web_bot_auth_test_keys on;",
+    "web_bot_auth_trusted_certificate /etc/ssl/certs/ca-certificates.crt;",
+    discovery("any;"),
+)
+BAD += [(once + once, "duplicate") for once in ONCE]
+
+
 @pytest.mark.parametrize("more, word", BAD, ids=[
     "%d-%s" % (i, b[0][13:50]) for i, b in enumerate(BAD)])
 def test_wrong(check, more, word):
