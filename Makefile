@@ -98,7 +98,7 @@ WBA := $(BUILD)/wba
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 SHIMS := $(BUILD)/unit/slow_resolver.so
-PRELOADED := $(addprefix $(BUILD)/tests/,names.so trust.so faults.so)
+PRELOADED := $(addprefix $(BUILD)/tests/,names.so trust.so faults.so dies.so)
 SF_FILTER := $(BUILD)/sf_filter
 
 .PHONY: all

@@ -396,6 +396,20 @@ fed_in_part(void **state)
     kit_drive(k);
     expect_verdict(k, WBA_REASON_OK);
     kit_free(k);
+
+    k = kit_shop();
+    k->body = "[1]";
+    k->policy.body_link = true;
+    k->stop = WBA_NEED_BODY;
+    kit_request(k, HEAD "Content-Type: application/json\r\n");
+    kit_sign(k, ALICE, "sig1", TAP("n"));
+    kit_run(k);
+    wba_verify_feed(&k->verify, "[1", 2);
+    wba_verify_begin(&k->verify, &k->policy);
+    k->stop = WBA_DONE;
+    kit_drive(k);
+    assert_int_equal(k->verify.facts.link.state, WBA_LINK_READ);
+    kit_free(k);
 }
 
 /* The body is asked for once, whatever it is wanted for; in a later pass again
@@ -738,6 +752,15 @@ same_nonce(void **state)
 
     (void) state;
     kit_request(k, HEAD);
+    kit_sign(k, ALICE, "c", TAP("m"));
+    kit_sign(k, ALICE, "a", TAP("n"));
+    kit_sign(k, ALICE, "b", COVERED TIMES KEYID ED NONCE("n") PAY);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    assert_int_equal(k->last_recorded, 2);
+
+    k->nnonces = 0;
+    kit_request(k, HEAD);
     kit_sign(k, ALICE, "a", TAP("n"));
     kit_sign(k, ALICE, "b", COVERED ";created=1699999980;expires=1700000100"
                             KEYID ED NONCE("n") PAY);
@@ -789,6 +812,18 @@ not_all_verify_here(void **state)
     kit_sign(k, BOB, "sig1", BOT_A_NONCE("1"));
     kit_sign(k, ALICE, "a", TAP("2"));
     kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    assert_int_equal(k->last_recorded, 1);
+
+    /* also where both were about to be, for another location */
+    k->nnonces = 0;
+    k->policy.ncomponents = 0;
+    k->stop = WBA_NEED_RECORD;
+    kit_run(k);
+    assert_int_equal(k->verify.nnonces, 2);
+    k->policy.ncomponents = 1;
+    k->stop = WBA_DONE;
+    kit_pass(k);
     expect_verdict(k, WBA_REASON_OK);
     assert_int_equal(k->last_recorded, 1);
     kit_free(k);
