@@ -12,10 +12,12 @@ a file's again, once it has changed; --all for everything)."""
 
 import argparse
 import collections
+import concurrent.futures
 import hashlib
 import json
 import os
 import pathlib
+import queue
 import re
 import shlex
 import shutil
@@ -68,7 +70,7 @@ class Workshop:
 
     def prepare(self):
         """core with gcov's counters and without, and the tests."""
-        for kind in ("plain", "counted", "tests", "mutant"):
+        for kind in ("plain", "counted", "tests"):
             (self.build / kind).mkdir(parents=True, exist_ok=True)
         newest = max(p.stat().st_mtime
                      for folder in ("src/core", "src/fetch", "tests/unit")
@@ -223,41 +225,53 @@ def arguments():
 # ---- the run
 
 class Run:
-    def __init__(self, workshop, measured):
+    def __init__(self, workshop, measured, jobs):
         self.workshop = workshop
         self.measured = measured
         self.results = Results(workshop.build)
         self.kills = collections.Counter()
+        self.benches = queue.Queue()    # a folder for each job
+        for i in range(jobs):
+            folder = workshop.build / ("mutant%d" % i)
+            folder.mkdir(exist_ok=True)
+            self.benches.put(folder)
+        self.pool = concurrent.futures.ThreadPoolExecutor(jobs)
 
     def code_of(self, source):
         """The machine code by which sameness is judged."""
-        to = self.workshop.build / "mutant/same.o"
+        to = source.with_suffix(".same")
         done = self.workshop.compile(source, to, "-O2", "-g0")
         return None if done.returncode else digest(to.read_bytes())
 
-    def fate(self, file, source, mutant, same):
-        name = pathlib.Path(file)
-        mutated = self.workshop.build / "mutant" / name.name
-        mutated.write_text(source.apply(mutant))
-        code = self.code_of(mutated)
-        if code is None:
-            return "stillborn"
-        if code == same:
-            return "same code"
+    def fate(self, file, text, mutant):
+        bench = self.benches.get()
+        try:
+            source = bench / pathlib.Path(file).name
+            source.write_text(text)
+            object_ = source.with_suffix(".o")
+            if self.workshop.compile(source, object_, "-O1").returncode:
+                return "stillborn"
+            fate = self.killer(file, mutant, object_)
+            if not fate.startswith("killed"):
+                code = self.code_of(source)
+                source.write_text((ROOT / file).read_text())
+                if code == self.code_of(source):
+                    return "same code"
+            return fate
+        finally:
+            self.benches.put(bench)
+
+    def killer(self, file, mutant, object_):
+        """By which test it dies, if by any."""
         tests = self.tests_of(file, mutant)
         if not tests:
             return "not run"
-        object_ = self.workshop.build / "mutant" / (name.stem + ".o")
-        if self.workshop.compile(mutated, object_, "-O1").returncode:
-            return "stillborn"
         self.workshop.library(
             [*self.workshop.objects("plain", ROOT / file), object_],
-            self.workshop.build / "mutant/libwba-core.so")
+            object_.parent / "libwba-core.so")
         for test in tests:
-            seconds = self.measured[test][0]
-            status = execute(self.workshop, test,
-                             self.workshop.build / "mutant",
-                             10 * seconds + 5)
+            status = execute(self.workshop, test, object_.parent,
+                             10 * self.measured[test][0] + 5)
             if status != 0:
                 self.kills[test] += 1
                 return "killed by %s%s" % (
@@ -279,25 +293,24 @@ class Run:
                                              self.measured[t][0]))
 
     def file(self, file, again):
-        text = (ROOT / file).read_text()
-        source, all_ = mutants.all_of(text)
-        fates = self.results.of(file, text)
-        original = self.workshop.build / "mutant" / pathlib.Path(file).name
-        original.write_text(text)
-        same = self.code_of(original)
-        for i, mutant in enumerate(all_):
-            key = "%d:%d:%s" % (mutant.start, mutant.end, mutant.new)
-            if key in fates and not again and fates[key] not in (
-                    "survives", "not run"):
-                continue
-            fates[key] = self.fate(file, source, mutant, same)
+        source, all_ = mutants.all_of((ROOT / file).read_text())
+        fates = self.results.of(file, source.text)
+        keys = {mutant: "%d:%d:%s" % (mutant.start, mutant.end, mutant.new)
+                for mutant in all_}
+        asked = {
+            self.pool.submit(self.fate, file, source.apply(m), m): m
+            for m in all_
+            if again or fates.get(keys[m], "not run") in ("survives",
+                                                          "not run")}
+        for done in concurrent.futures.as_completed(asked):
+            mutant = asked[done]
+            fates[keys[mutant]] = done.result()
             self.results.save()
-            if fates[key] in ("survives", "not run"):
+            if done.result() in ("survives", "not run"):
                 print("%s:%d: %s: %s %s\n  - %s\n  + %s" % (
                     file, mutant.line, mutant.function, mutant.kind,
-                    fates[key], mutant.before, mutant.after), flush=True)
-        return [(m, fates["%d:%d:%s" % (m.start, m.end, m.new)])
-                for m in all_]
+                    done.result(), mutant.before, mutant.after), flush=True)
+        return [(m, fates[keys[m]]) for m in all_]
 
 
 def tell(file, fates, argued):
@@ -318,6 +331,7 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--cflags", required=True)
     parser.add_argument("--libs", required=True)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("files", nargs="+")
     args = parser.parse_args()
@@ -334,7 +348,7 @@ def main():
         measured = measure(workshop)
         cache.write_text(json.dumps(measured))
 
-    hunt = Run(workshop, measured)
+    hunt = Run(workshop, measured, args.jobs)
     rows = [(file, hunt.file(file, args.all)) for file in args.files]
     print()
     new, used = [], set()

@@ -60,6 +60,8 @@ static const struct {
     { "GET HTTPS://www.example.com/ HTTP/1.1", "\"@scheme\"", OK, "https" },
     { "GET http://www.example.com/ HTTP/1.1", "\"@scheme\"",
       WBA_REASON_SCHEME_MISMATCH, NULL },
+    { "GET http://www.example.com/ HTTP/1.1", "\"@target-uri\"",
+      WBA_REASON_SCHEME_MISMATCH, NULL },
 
     { "GET /a?b HTTP/1.1", "\"@request-target\"", OK, "/a?b" },
     { "GET https://www.example.com/path?param=value HTTP/1.1",

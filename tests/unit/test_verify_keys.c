@@ -353,6 +353,24 @@ one_key_in_many(void **state)
     expect_verdict(k, WBA_REASON_OK);
     assert_ptr_equal(k->verdict.signature->directory, &k->directories[0]);
     kit_free(k);
+
+    /* and who only calls itself so, ahead of them, is the one to go */
+    k = kit_new();
+    kit_put(k, kit_directory(k, "squatter", "tap", NULL), BOB,
+            k->keys[ALICE].text);
+    for (i = 0; i < WBA_MAX_CANDIDATES; i++) {
+        kit_put(k, kit_directory(k, "x", "tap", NULL), ALICE, NULL);
+    }
+    kit_request(k, HEAD);
+    kit_sign(k, ALICE, "sig1", TAP("n"));
+    k->stop = WBA_NEED_KEY;
+    kit_run(k);
+    offer_all(k);
+    assert_int_equal(k->verify.ncandidates, WBA_MAX_CANDIDATES);
+    for (i = 0; i < WBA_MAX_CANDIDATES; i++) {
+        assert_int_equal(k->verify.candidates[i].directory, i + 1);
+    }
+    kit_free(k);
 }
 
 /* Where a profile knows keys by kid alone, a thumbprint is no better. */
