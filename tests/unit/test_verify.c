@@ -124,6 +124,14 @@ claims(void **state)
     assert_true(wba_str_eq(f->claimed_tag, WBA_STR("agent-browser-auth")));
     assert_true(wba_str_eq(k->verdict.failed->input.label, WBA_STR("a")));
     assert_null(f->claimed_keyid.data);
+
+    /* of which nothing else is told, were it read before what is broken */
+    kit_request(k, HEAD);
+    kit_sign(k, BOB, "a", "();tag=\"agent-browser-auth\";keyid=\"k\";alg=x");
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_SIGNATURE_INPUT_UNREADABLE);
+    assert_null(k->verdict.failed->input.keyid.data);
+    assert_null(f->claimed_keyid.data);
     kit_free(k);
 }
 
