@@ -47,6 +47,7 @@ TAP = FILE + " profile tap;"
 
 GOOD = [
     "", block(TAP), block(URL + " profile tap;"), block(FILE + " profile agent-pay;"),
+    block("url file://%%DIR%%/keys/visa.json; profile tap;"),
     block(FILE + " profile web-bot-auth;"),
     block("url https://keys.test:8443/a/b?c=d; profile tap;"),
     block(TAP + " tags a b c;"), block(TAP + " components @method x-a;"),
@@ -239,6 +240,15 @@ BAD = [
      "duplicate"),
 ]
 
+
+# What there can be too much of.
+BAD += [
+    (block(FILE + " profile tap; max_size 50;"), 'write a larger "max_size"'),
+    ("".join(block(TAP, "d%d" % i) for i in range(129)), "remove some"),
+    ("".join(block(TAP + " tags %s;" % " ".join(
+        "t%d-%d" % (i, j) for j in range(8)), "d%d" % i) for i in range(40)),
+     'write fewer "tags"'),
+]
 
 # Each that is said once, with a value that it takes.
 ONCE = (
