@@ -41,6 +41,9 @@ facts(void **state)
     assert_memory_equal(f->thumbprint, k->keys[ALICE].thumbprint, 32);
     assert_true(wba_str_eq(f->kid, WBA_STR("kid-alice")));
     assert_true(wba_str_eq(f->tag->text, WBA_STR("agent-browser-auth")));
+    assert_ptr_equal(f->tag, wba_profile_tag(&f->directory->profile,
+                                             WBA_STR("agent-browser-auth")));
+    assert_ptr_equal(f->keyed, f->directory);
     assert_true(wba_str_eq(f->input.label, WBA_STR("sig1")));
     assert_int_equal(f->input.created, 1699999990);
     assert_int_equal(f->input.expires, 1700000060);

@@ -563,6 +563,14 @@ algorithms(void **state)
                               : t[i].reason);
     }
     kit_free(k);
+
+    k = kit_shop();
+    k->directories[D_A].profile.algorithms = WBA_ALG_ECDSA_P256_SHA256;
+    kit_request(k, SENDS_AGENT(AGENT_A));
+    kit_sign(k, BOB, "sig1", BOT_A);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_ALG_NOT_ALLOWED);
+    kit_free(k);
 }
 
 /* ---- the draft's vectors */

@@ -222,6 +222,12 @@ run_form(size_t i, bool lenient, bool (*diagnose)(void *), wba_reason_t want)
                                WBA_STR("kid-alice"))
                     || strstr(forms[i].member, KEYID) != NULL);
         assert_int_equal(k->nnonces, 1);
+        /* what verified is what is told */
+        assert_memory_equal(k->verdict.signature->base.data, forms[i].lines,
+                            strlen(forms[i].lines));
+        assert_int_equal(k->verdict.signature->as_sent,
+                         asked == 2
+                             || strstr(forms[i].member, "keyId") != NULL);
     } else {
         assert_int_equal(k->nnonces, 0);
     }
@@ -325,6 +331,15 @@ no_query(void **state)
                    "Host: shop.example\r\n");
     k->scheme = "http";
     kit_sign_text(k, ALICE, "sig2", LINES("/?q"), SAMPLE);
+    kit_run(k);
+    expect_verdict(k, R(OK));
+    kit_free(k);
+
+    /* where the spaces alone make the difference */
+    k = shop(true);
+    kit_request(k, "GET /p HTTP/1.1\r\nHost: shop.example\r\n");
+    kit_sign_text(k, ALICE, "sig2", LINES("/p"),
+                  SPACED "keyid=\"kid-alice\"" TAIL);
     kit_run(k);
     expect_verdict(k, R(OK));
     kit_free(k);
