@@ -59,7 +59,7 @@ class Soak:
         nonces.mkdir(mode=0o755)
         self.shops = [
             Shop("file", *common, "shared", "file=%s/table" % nonces, dry),
-            Shop("redis", *common, self.redis.url() + " timeout=1s", dry=dry)]
+            Shop("redis", *common, self.redis.url() + " timeout=2s", dry=dry)]
         self.trouble = Trouble(self.oracle, self.shops)
         self.traffic = Traffic(self.oracle, self.shops, pause)
 
