@@ -215,6 +215,7 @@ class Soak:
             "keys_retired": {s.name: len(s.past) for s in self.shops},
             "redis_outages": timeline.count("redis"),
             "peaks": watch.peaks, "moments": watch.moments,
+            "verdict": "failed" if oracle.nfindings else "passed",
             "nfindings": oracle.nfindings, "findings": oracle.findings,
         })
         return self.result

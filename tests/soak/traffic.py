@@ -7,7 +7,6 @@ import threading
 import time
 import traceback
 
-
 import clients
 import kinds
 from oracle import BOUND, OK, REPLAYED

@@ -33,7 +33,7 @@ class Watch:
         self.shops = shops
         self.over = threading.Event()
         self.peaks = {s.name: {"master_kb": 0, "master_fds": 0, "worker_kb": 0,
-                               "worker_fds": 0, "processes": 0, "live": 0}
+                               "worker_fds": 0, "processes": 0}
                       for s in shops}
         self.moments = []
         self.thread = threading.Thread(target=self._run)
