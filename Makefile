@@ -476,6 +476,18 @@ fuzz-figures: fuzz-deps ## put the ledger and the coverage into docs/security.md
 	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
 	@$(FUZZ_RUN) figures
 
+# --- soaking: everything at once
+
+SOAK_SECONDS ?= 1800
+SOAK_RELOADS ?= 500
+
+.PHONY: soak
+soak: deps ## all kinds of traffic while all around fails, each answer checked (SOAK_SECONDS=1800)
+	@$(MAKE) --no-print-directory all
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/soak/soak.py \
+	    --nginx $(NGINX_BINARY) --module $(MODULE) --seconds $(SOAK_SECONDS) \
+	    --reloads $(SOAK_RELOADS) --json build/soak/result.json
+
 # --- analysis: what can be known without running anything
 
 # nginx's headers are the system's here: what they contain is not ours to mend.
