@@ -179,17 +179,17 @@ typedef struct {
     const wba_directory_t *core;
     ngx_str_t name;
     ngx_str_t url; /* ends in NUL */
-    uint64_t hash; /* of all that the key set depends on */
+    ngx_atomic_uint_t hash; /* of all that the key set depends on */
     unsigned well_known:1;
     unsigned found:1;  /* discovered */
     unsigned exempt:1; /* named by a pattern that names one URL only: bounds
                           that strangers can use up do not concern it */
     ngx_http_wba_slot_t *slot; /* NULL for a file: source */
-    uint64_t version;          /* of the set that this process has indexed */
+    ngx_atomic_uint_t version; /* of the set that this process has indexed */
 
     ngx_event_t timer; /* of configured ones */
     wba_fetch_job_t *job;
-    uint64_t lease;
+    ngx_atomic_uint_t lease;
     u_char *hop; /* the redirect that is being followed, or NULL */
     u_char etag[WBA_MAX_VALIDATOR]; /* of the conditional request under way */
     u_char last_modified[WBA_MAX_VALIDATOR];
@@ -472,7 +472,8 @@ wba_jwks_options_t ngx_http_wba_jwks_options(
     const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory);
 
 /* A hash of a URL and of all that decides which keys come of it; never 0. */
-uint64_t ngx_http_wba_source_hash(ngx_http_web_bot_auth_main_conf_t *mcf,
+ngx_atomic_uint_t ngx_http_wba_source_hash(
+    ngx_http_web_bot_auth_main_conf_t *mcf,
     const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory,
     ngx_str_t *url);
 
@@ -536,6 +537,10 @@ void ngx_http_wba_count_latency(ngx_http_wba_latency_t *latency, uint64_t us);
 /* Microseconds of a clock that only goes forward. */
 uint64_t ngx_http_wba_now_us(void);
 
+/* Milliseconds of the same clock, for what outlives the 49 days after which
+ * ngx_current_msec begins anew on a 32-bit machine. */
+uint64_t ngx_http_wba_now_ms(void);
+
 /* All rows of the zone, added up, into what the report has of them.  names
  * is by the zone's. */
 void ngx_http_wba_counters_sum(ngx_http_wba_zone_t *zone,
@@ -588,8 +593,8 @@ ngx_int_t ngx_http_wba_slot_drop(ngx_http_wba_source_t *source);
  * that has not been used for long.  exempt: see the source's.  NULL with NGX_BUSY: a bound of
  * web_bot_auth_discovery is reached; NULL with NGX_ERROR. */
 ngx_http_wba_slot_t *ngx_http_wba_slot_for_url(
-    ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *url, uint64_t hash,
-    ngx_uint_t exempt, ngx_int_t *rc);
+    ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *url,
+    ngx_atomic_uint_t hash, ngx_uint_t exempt, ngx_int_t *rc);
 
 /* keys.c */
 ngx_int_t ngx_http_wba_keys_init_worker(ngx_cycle_t *cycle,

@@ -20,7 +20,7 @@ ngx_http_wba_clock(void)
     wba_clock_t  now;
 
     now.wall = ngx_time();
-    now.monotonic = ngx_current_msec / 1000;
+    now.monotonic = ngx_http_wba_now_ms() / 1000;
     return now;
 }
 
