@@ -36,7 +36,8 @@ CI_PACKAGES := clang libclang-rt-14-dev llvm valgrind
 # For the benchmarks: callgrind's header, and the profile.
 BENCH_PACKAGES := valgrind linux-perf
 
-WARN := -Wall -Wextra -Werror -Wshadow
+# psabi: how the alignment of 64-bit atomics changed in gcc 11, on 32-bit x86.
+WARN := -Wall -Wextra -Werror -Wshadow -Wno-psabi
 OPT := -O2 -g
 SAN :=
 ifeq ($(FLAVOUR),clang)
@@ -186,15 +187,15 @@ $(MODULE): $(CONFIGURED) $(NGINX_FILES)
 	@echo "  MAKE  $(@F)"
 	@$(MAKE) --no-print-directory -s -f $(NGINX_BUILD)/Makefile \
 	    -C $(NGINX_SRC) modules
-	@cp $(NGINX_BUILD)/ngx_http_web_bot_auth_module.so $@
+	@cp --remove-destination $(NGINX_BUILD)/ngx_http_web_bot_auth_module.so $@
 
 # --- tests
 
 $(BUILD)/unit/%: tests/unit/%.c $(FETCH_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
-	@$(CC) $(CFLAGS) -Itests/unit -o $@ $< $(FETCH_LIB) $(CORE_LIB) \
-	    -lcmocka $(LIBS)
+	@$(CC) $(CFLAGS) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS -Itests/unit \
+	    -o $@ $< $(FETCH_LIB) $(CORE_LIB) -lcmocka $(LIBS)
 
 $(BUILD)/unit/%.so: tests/unit/%.c
 	@mkdir -p $(@D)
@@ -271,6 +272,20 @@ run: deps ## install what is needed, build, show agents at a shop, leave it up
 .PHONY: asan
 asan: ## run the unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=asan unit conformance
+
+# --- other nginx, other systems
+
+COMPAT_PACKAGES := dpkg-dev mmdebstrap arch-test
+# What a system to build in has: what the Makefile installs, and both compilers.
+COMPAT_SYSTEM := $(PACKAGES) clang procps
+
+# COMPAT="1.26.3 trixie i386" for some of them; DOCS=1 puts the results into
+# docs/compatibility.md.
+.PHONY: compat
+compat: deps $(NAMES) ## build with each nginx that can be had, and test (COMPAT=... to choose)
+	@$(call install_missing,$(CI_PACKAGES) $(COMPAT_PACKAGES))
+	@$(PYTHON) tests/compat/run.py --shim $(NAMES) --only "$(COMPAT)" \
+	    --packages "$(COMPAT_SYSTEM)" $(if $(DOCS),--docs)
 
 # --- measuring
 

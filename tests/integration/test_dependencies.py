@@ -30,7 +30,7 @@ def test_packages():
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     listed = set()
     for name in ("PACKAGES", "TEST_PACKAGES", "CI_PACKAGES", "DEB_PACKAGES",
-                 "NODE_PACKAGES", "BENCH_PACKAGES"):
+                 "NODE_PACKAGES", "BENCH_PACKAGES", "COMPAT_PACKAGES"):
         value = re.search(r"^%s := (.*)$" % name, makefile, re.M)[1]
         listed |= set(re.sub(r"\$\(.*?\),,|\)", "", value).split())
     table = TEXT[TEXT.index("## To build"):]

@@ -22,7 +22,7 @@ def pytest_addoption(parser):
     try:
         parser.addoption("--nginx", help="the nginx to run",
                          default=os.environ.get("NGINX_BINARY", "/usr/sbin/nginx"))
-        parser.addoption("--module", help="the module to load",
+        parser.addoption("--module", help="the module to load; empty: built in",
                          default=os.environ.get("MODULE", MODULE))
     except ValueError:
         pass    # the neighbouring folder of tests did so already
@@ -39,16 +39,17 @@ def pytest_make_parametrize_id(val, argname):
 
 @pytest.fixture(scope="session")
 def binaries(request):
-    """(nginx, module), the module's path absolute."""
-    module = (ROOT / request.config.getoption("--module")).resolve()
-    return request.config.getoption("--nginx"), module
+    """(nginx, module), the module's path absolute; None: it is built in."""
+    module = request.config.getoption("--module")
+    return (request.config.getoption("--nginx"),
+            (ROOT / module).resolve() if module else None)
 
 
 @pytest.fixture(scope="session")
 def names_library(binaries):
     """shims/names.c, built beside the module."""
-    library = pathlib.Path(os.environ.get(
-        "NAMES_SHIM", binaries[1].parent / "tests" / "names.so"))
+    library = pathlib.Path(os.environ.get("NAMES_SHIM")
+                           or binaries[1].parent / "tests" / "names.so")
     assert library.exists(), "run make integration, or set NAMES_SHIM"
     return library
 
