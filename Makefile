@@ -243,6 +243,38 @@ PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 integration: all $(NAMES) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)
 
+# The module with ASan and UBSan in a stock nginx, which loads their libraries
+# first.  They see what malloc gave; with a nginx of their own, pools as well.
+SANITIZED := NGINX_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:verify_asan_link_order=0 \
+	UBSAN_OPTIONS=print_stacktrace=1
+
+.PHONY: integration-asan
+integration-asan: deps ## the tests with nginx, ASan and UBSan in the module
+	@$(SANITIZED) $(MAKE) --no-print-directory FLAVOUR=asan integration
+
+.PHONY: integration-asan-nginx
+integration-asan-nginx: deps ## the same, and ASan in an nginx from Debian's source
+	@$(call install_missing,$(COMPAT_PACKAGES))
+	@nginx=$$($(PYTHON) tests/compat/nginx_asan.py build/compat) || { \
+	    status=$$?; [ $$status = 3 ] && exit 0 || exit $$status; }; \
+	$(SANITIZED) $(MAKE) --no-print-directory FLAVOUR=asan \
+	    NGINX_BINARY=$$nginx integration
+
+# Tests that need no reload and no second process: under valgrind nginx is one.
+VALGRIND_TESTS := test_verify test_bad_input test_outcomes test_http2 test_body \
+	test_body_link test_content_digest test_challenge test_directories \
+	test_discovery test_algorithms test_static_signatures test_variables \
+	test_early_variables test_status test_forgery_limit test_proof test_redis
+
+.PHONY: integration-valgrind
+integration-valgrind: all $(NAMES) $(PROMTOOL) ## a part of them under valgrind
+	@$(call install_missing,valgrind)
+	@NGINX_WRAPPER="valgrind -q --leak-check=full --show-leak-kinds=definite \
+	    --errors-for-leak-kinds=definite --num-callers=20 \
+	    --suppressions=$(CURDIR)/tests/integration/harness/valgrind.supp" \
+	    $(PYTEST) $(VALGRIND_TESTS:%=tests/integration/%.py) $(PYTEST_ARGS)
+
 INTEROP := build/interop
 
 $(INTEROP)/node_modules: tests/interop/package.json
