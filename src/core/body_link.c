@@ -79,14 +79,10 @@ load(wba_str_t text, json_t **root)
     if (wba_json_too_deep(text)) {
         return WBA_INVALID;
     }
-    *root = json_loadb((const char *) text.data, text.len,
-                       JSON_REJECT_DUPLICATES | JSON_DECODE_ANY
-                           | JSON_DECODE_INT_AS_REAL,
-                       &error);
-    if (*root != NULL) {
-        return WBA_OK;
-    }
-    return error.text[0] == '\0' ? WBA_NO_MEMORY : WBA_INVALID;
+    return wba_json_load(text,
+                         JSON_REJECT_DUPLICATES | JSON_DECODE_ANY
+                             | JSON_DECODE_INT_AS_REAL,
+                         root, &error);
 }
 
 static wba_status_t

@@ -6,6 +6,8 @@
  */
 #include "crypto_evp.h"
 
+#include <errno.h>
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
@@ -141,15 +143,16 @@ rsa_key(const wba_key_t *key)
 /* Errors. */
 
 /*
- * Takes away the errors since ERR_set_mark.  True: one of them is that memory
- * ran out.  libcrypto reports what failed first, then what failed because of
- * it, so all of them are looked at; where there were others before ours (left
- * for whoever made them) only the last can be.
+ * Takes away the errors since mark_errors().  True: memory ran out.  Often
+ * libcrypto does not say so, but malloc does, in errno.  Where libcrypto does,
+ * it reports what failed first, then what failed because of it, so all errors
+ * are looked at; where there were others before ours (left for whoever made
+ * them) only the last can be.
  */
 static bool
 forget_errors(bool clean)
 {
-    bool memory = false;
+    bool memory = errno == ENOMEM;
     unsigned long error;
 
     if (clean) {
@@ -158,7 +161,7 @@ forget_errors(bool clean)
         }
     } else {
         error = ERR_peek_last_error();
-        memory = ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
+        memory |= ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE;
     }
     (void) ERR_pop_to_mark();
     return memory;
@@ -196,7 +199,7 @@ matches(EVP_PKEY *key, const scheme_t *scheme, wba_str_t signature,
     return ok;
 }
 
-/* Between ERR_set_mark and the end of the caller; frees key. */
+/* After mark_errors(), at the end of the caller; frees key. */
 static wba_status_t
 conclude(EVP_PKEY *key, const scheme_t *scheme, wba_str_t signature,
          wba_str_t base, bool clean)
@@ -216,6 +219,7 @@ mark_errors(void)
     bool clean = ERR_peek_error() == 0;
 
     (void) ERR_set_mark();
+    errno = 0;
     return clean;
 }
 

@@ -28,3 +28,42 @@ wba_json_too_deep(wba_str_t json)
     }
     return false;
 }
+
+/* jansson's own malloc while wba_json_load uses it, which has no place for a
+ * context. */
+static json_malloc_t inner_malloc;
+static bool lost;
+
+static void *
+watched_malloc(size_t size)
+{
+    void *p = inner_malloc(size);
+
+    lost |= p == NULL;
+    return p;
+}
+
+/*
+ * jansson 2.14 drops a byte of a string, and says nothing, where its buffer
+ * for a token finds no memory to grow: a member would be lost, or be another.
+ * Other failures it calls a syntax error.
+ */
+wba_status_t
+wba_json_load(wba_str_t text, size_t flags, json_t **root,
+              json_error_t *error)
+{
+    json_free_t inner_free;
+
+    json_get_alloc_funcs(&inner_malloc, &inner_free);
+    lost = false;
+    json_set_alloc_funcs(watched_malloc, inner_free);
+    *root = json_loadb((const char *) text.data, text.len, flags, error);
+    json_set_alloc_funcs(inner_malloc, inner_free);
+
+    if (lost) {
+        json_decref(*root);
+        *root = NULL;
+        return WBA_NO_MEMORY;
+    }
+    return *root != NULL ? WBA_OK : WBA_INVALID;
+}

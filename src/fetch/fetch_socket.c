@@ -223,7 +223,9 @@ wba_fetch_on_open(void *arg, curlsocktype purpose,
         refuse(job, &address->addr);
         return CURL_SOCKET_BAD;
     }
-    fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+    /* libcurl makes it non-blocking, and does not look whether that failed. */
+    fd = socket(address->family,
+                address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
                 address->protocol);
     if (fd == -1) {
         if (errno != EAFNOSUPPORT) {

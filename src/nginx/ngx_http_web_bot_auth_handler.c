@@ -124,7 +124,7 @@ ngx_http_wba_ctx(ngx_http_request_t *r, ngx_uint_t create)
     }
 
     ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_web_bot_auth_ctx_t));
+    ngx_memzero(ctx, offsetof(ngx_http_web_bot_auth_ctx_t, verify));
     ctx->request = r;
     ctx->main = ngx_http_get_module_main_conf(r, ngx_http_web_bot_auth_module);
     ctx->mem = ngx_http_wba_pool_mem(r->pool);
@@ -159,6 +159,9 @@ ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
     }
     ctx->begun = lcf;
     ctx->body = NGX_HTTP_WBA_BODY_NONE;
+    ctx->authority = WBA_STR_NONE;
+    ctx->scheme = WBA_STR_NONE;
+    ctx->starved = 0;
     ctx->busy = 1;
 
     if (!ctx->initialised) {
@@ -168,6 +171,11 @@ ngx_http_wba_begin(ngx_http_web_bot_auth_ctx_t *ctx,
     }
     wba_verify_begin(&ctx->verify, &lcf->policy);
     ctx->busy = 0;
+
+    /* What the signature was compared with is not what is configured. */
+    if (ctx->starved) {
+        ctx->verify.facts.reason = WBA_REASON_OUT_OF_MEMORY;
+    }
 }
 
 /* One step, during which settings that are variables ask for nothing that
@@ -254,6 +262,12 @@ ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx)
         }
     }
     wba_judge(&ctx->verify.facts, &lcf->policy, ngx_time(), &ctx->verdict);
+
+    /* Where "optional" lets by what is not known to be no replay, an identity
+     * told now would be anybody's who has a copy. */
+    if (ctx->verdict.signature && ngx_http_wba_replay_refuses(ctx)) {
+        ctx->verdict.signature = NULL;
+    }
 }
 
 /* NGX_OK would grant under "satisfy any": it is for verified and allowed

@@ -80,17 +80,24 @@ ngx_http_wba_host(const wba_message_t *msg)
     return ngx_http_wba_view(r->headers_in.host->value);
 }
 
-/* The value of a setting for this request; data is not NULL even when it is
- * empty, so that it never falls back to what the request says. */
+/* The value of a setting for this request, asked for once in a pass and kept;
+ * data is not NULL even when it is empty, so that it never falls back to what
+ * the request says. */
 static wba_str_t
-ngx_http_wba_complex(ngx_http_request_t *r, ngx_http_complex_value_t *value)
+ngx_http_wba_complex(ngx_http_web_bot_auth_ctx_t *ctx,
+    ngx_http_complex_value_t *value, wba_str_t *kept)
 {
     ngx_str_t  s;
 
-    if (ngx_http_complex_value(r, value, &s) != NGX_OK || s.len == 0) {
+    if (kept->data) {
+        return *kept;
+    }
+    if (ngx_http_complex_value(ctx->request, value, &s) != NGX_OK) {
+        ctx->starved = 1;
         return WBA_STR("");
     }
-    return ngx_http_wba_view(s);
+    *kept = s.len ? ngx_http_wba_view(s) : WBA_STR("");
+    return *kept;
 }
 
 static wba_str_t
@@ -103,7 +110,8 @@ ngx_http_wba_authority_override(const wba_message_t *msg)
     if (ctx->begun->authority != NGX_HTTP_WBA_AUTHORITY_VALUE) {
         return WBA_STR_NONE;
     }
-    return ngx_http_wba_complex(ctx->request, ctx->begun->authority_value);
+    return ngx_http_wba_complex(ctx, ctx->begun->authority_value,
+                                &ctx->authority);
 }
 
 static wba_str_t
@@ -114,7 +122,7 @@ ngx_http_wba_scheme(const wba_message_t *msg)
     ctx = ngx_http_wba_message_ctx(msg);
 
     if (ctx->begun->scheme) {
-        return ngx_http_wba_complex(ctx->request, ctx->begun->scheme);
+        return ngx_http_wba_complex(ctx, ctx->begun->scheme, &ctx->scheme);
     }
 #if (NGX_HTTP_SSL)
     if (ctx->request->connection->ssl) {

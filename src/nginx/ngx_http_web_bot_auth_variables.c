@@ -6,8 +6,9 @@
  */
 #include "ngx_http_web_bot_auth_module.h"
 
-typedef ngx_str_t (*ngx_http_wba_text_pt)(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx);
+/* nginx asks once how long a value is and once for the value: nothing here may
+ * fail the first time only. */
+typedef ngx_str_t (*ngx_http_wba_text_pt)(ngx_http_web_bot_auth_ctx_t *ctx);
 
 /* Never in a subrequest, after the header was sent, or while the request is
  * logged and freed (count is 0 then). */
@@ -18,9 +19,10 @@ ngx_http_wba_may_start(ngx_http_request_t *r)
            && r->request_line.data != NULL && r->method_name.data != NULL;
 }
 
-/* The context with what is known by now, or NULL. */
+/* The context with what is known by now.  NULL: nothing, or, with *lost set,
+ * there was no memory for it. */
 static ngx_http_web_bot_auth_ctx_t *
-ngx_http_wba_known(ngx_http_request_t *r)
+ngx_http_wba_known(ngx_http_request_t *r, ngx_uint_t *lost)
 {
     ngx_http_web_bot_auth_ctx_t       *ctx;
     ngx_http_web_bot_auth_loc_conf_t  *lcf;
@@ -44,6 +46,7 @@ ngx_http_wba_known(ngx_http_request_t *r)
 
     ctx = ngx_http_wba_ctx(r, 1);
     if (ctx == NULL) {
+        *lost = 1;
         return NULL;
     }
     if (!ctx->parked) {
@@ -59,36 +62,31 @@ ngx_http_wba_text(wba_str_t s)
 }
 
 static ngx_str_t
-ngx_http_wba_number(ngx_http_request_t *r, int64_t n)
+ngx_http_wba_number(u_char text[NGX_INT64_LEN], int64_t n)
 {
-    ngx_str_t  s = ngx_null_string;
+    ngx_str_t  s;
 
-    s.data = ngx_pnalloc(r->pool, NGX_INT64_LEN);
-    if (s.data) {
-        s.len = ngx_sprintf(s.data, "%L", n) - s.data;
-    }
+    s.data = text;
+    s.len = ngx_sprintf(text, "%L", n) - text;
     return s;
 }
 
 /* Of the verdict: empty until the access phase has judged. */
 
 static ngx_str_t
-ngx_http_wba_get_result(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_result(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(wba_outcome_name(ctx->verdict.outcome));
 }
 
 static ngx_str_t
-ngx_http_wba_get_reason(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_reason(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(wba_reason_info(ctx->verdict.reason)->name);
 }
 
 static ngx_str_t
-ngx_http_wba_get_decision(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_decision(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(wba_decision_name(ctx->verdict.decision));
 }
@@ -96,60 +94,58 @@ ngx_http_wba_get_decision(ngx_http_request_t *r,
 /* Of the verified signature. */
 
 static ngx_str_t
-ngx_http_wba_get_tag(ngx_http_request_t *r, ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_tag(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verdict.signature->tag->text);
 }
 
 static ngx_str_t
-ngx_http_wba_get_directory(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_directory(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verdict.signature->directory->name);
 }
 
 static ngx_str_t
-ngx_http_wba_get_agent(ngx_http_request_t *r, ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_agent(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verdict.signature->agent_identity);
 }
 
 static ngx_str_t
-ngx_http_wba_get_keyid(ngx_http_request_t *r, ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_keyid(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verdict.signature->input.keyid);
 }
 
 static ngx_str_t
-ngx_http_wba_get_label(ngx_http_request_t *r, ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_label(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verdict.signature->input.label);
 }
 
 static ngx_str_t
-ngx_http_wba_get_nonce(ngx_http_request_t *r, ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_nonce(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verdict.signature->input.nonce);
 }
 
 static ngx_str_t
-ngx_http_wba_get_created(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_created(ngx_http_web_bot_auth_ctx_t *ctx)
 {
-    return ngx_http_wba_number(r, ctx->verdict.signature->input.created);
+    return ngx_http_wba_number(ctx->created,
+                               ctx->verdict.signature->input.created);
 }
 
 static ngx_str_t
-ngx_http_wba_get_expires(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_expires(ngx_http_web_bot_auth_ctx_t *ctx)
 {
-    return ngx_http_wba_number(r, ctx->verdict.signature->input.expires);
+    return ngx_http_wba_number(ctx->expires,
+                               ctx->verdict.signature->input.expires);
 }
 
 /* The covered components as they stand in Signature-Input. */
 static ngx_str_t
-ngx_http_wba_get_components(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_components(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verdict.signature->input.list.text);
 }
@@ -157,22 +153,19 @@ ngx_http_wba_get_components(ngx_http_request_t *r,
 /* Of what is merely claimed. */
 
 static ngx_str_t
-ngx_http_wba_get_claimed_tag(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_claimed_tag(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verify.facts.claimed_tag);
 }
 
 static ngx_str_t
-ngx_http_wba_get_claimed_keyid(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_claimed_keyid(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verify.facts.claimed_keyid);
 }
 
 static ngx_str_t
-ngx_http_wba_get_claimed_agent(ngx_http_request_t *r,
-    ngx_http_web_bot_auth_ctx_t *ctx)
+ngx_http_wba_get_claimed_agent(ngx_http_web_bot_auth_ctx_t *ctx)
 {
     return ngx_http_wba_text(ctx->verify.facts.claimed_agent);
 }
@@ -242,26 +235,31 @@ ngx_http_wba_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     uintptr_t data)
 {
     ngx_str_t                       text = ngx_null_string;
+    ngx_uint_t                      lost = 0;
     ngx_http_web_bot_auth_ctx_t    *ctx;
     const ngx_http_wba_variable_t  *var;
 
     var = &ngx_http_wba_variables[data];
-    ctx = ngx_http_wba_known(r);
+    ctx = ngx_http_wba_known(r, &lost);
+    if (lost) {
+        v->no_cacheable = 0;
+        return NGX_ERROR; /* it has no value from now on */
+    }
 
     if (ctx) {
         switch (var->of) {
         case NGX_HTTP_WBA_OF_VERDICT:
             if (ctx->judged) {
-                text = var->text(r, ctx);
+                text = var->text(ctx);
             }
             break;
         case NGX_HTTP_WBA_OF_SIGNATURE:
             if (ctx->verdict.signature) {
-                text = var->text(r, ctx);
+                text = var->text(ctx);
             }
             break;
         case NGX_HTTP_WBA_OF_CLAIM:
-            text = var->text(r, ctx);
+            text = var->text(ctx);
             break;
         }
     }

@@ -119,12 +119,12 @@ def named(cc, text):
 class Source:
     """One version of nginx; package: Debian's version of it, or ""."""
 
-    def __init__(self, build, version, folder, package, shim):
+    def __init__(self, build, version, folder, package, shims):
         self.build = build / "nginx"
         self.version = version
         self.folder = folder
         self.package = package
-        self.shim = shim
+        self.shims = shims
 
     def flavours(self):
         http3 = debian.numbers(self.version) >= (1, 25, 0)
@@ -191,12 +191,12 @@ class Source:
             else pytest(SMOKE, "tests/integration"),
             objs / "tests.log", cwd=ROOT, env={
                 **os.environ, "NGINX_BINARY": str(objs / "nginx"),
-                "MODULE": module, "NAMES_SHIM": str(self.shim),
+                "MODULE": module, "SHIMS": str(self.shims),
                 "PYTHONDONTWRITEBYTECODE": "1"})
         return "%d tests" % passed
 
 
-def sources(build, only, shim):
+def sources(build, only, shims):
     had = debian.Sources(build)
     try:
         had.update()
@@ -212,7 +212,7 @@ def sources(build, only, shim):
         except Missing as why:
             skip("nginx %s from source" % version, why)
             continue
-        yield from Source(build, version, folder, package, shim).rows()
+        yield from Source(build, version, folder, package, shims).rows()
 
 
 # ---- whole systems
@@ -301,7 +301,7 @@ def write_page(rows):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build/compat")
-    parser.add_argument("--shim", required=True, help="shims/names.c, built")
+    parser.add_argument("--shims", required=True, help="folder of those that were built")
     parser.add_argument("--packages", required=True, help="of a system")
     parser.add_argument("--only", default="", help="versions, suites, "
                         "architectures; without it, all")
@@ -311,7 +311,7 @@ def main():
     build.mkdir(parents=True, exist_ok=True)
     only = args.only.split()
     rows, failures = [], 0
-    for kind in (sources(build, only, pathlib.Path(args.shim).resolve()),
+    for kind in (sources(build, only, pathlib.Path(args.shims).resolve()),
                  systems(build, only, args.packages.split())):
         for *row, result in kind:
             print(" | ".join(row), end=" | ", flush=True)

@@ -356,7 +356,7 @@ no_memory(void **state)
 {
     const wba_str_t body = WBA_STR("{" C(LINK) "," P(LINK) ",\"x\":[1,{}]}");
     wba_body_link_t link;
-    size_t n, lost = 0;
+    size_t n;
 
     (void) state;
     read_body(JSON, NULL, body, 10, &link);
@@ -382,14 +382,9 @@ no_memory(void **state)
             assert_int_equal(link.count, 2);
             break;
         }
-        /* jansson 2.14 drops a byte of a name, and says nothing, where the
-         * buffer of a token cannot grow: that object is not seen */
-        assert_true(status == WBA_NO_MEMORY
-                    || link.state == WBA_LINK_UNREADABLE
-                    || (link.state == WBA_LINK_READ && link.count == 1));
-        lost += status == WBA_OK && link.state == WBA_LINK_READ;
+        assert_int_equal(status, WBA_NO_MEMORY);
     }
-    assert_true(n > 10 && lost <= 1);
+    assert_true(n > 10);
 }
 
 /* ---- depth */

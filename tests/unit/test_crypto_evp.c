@@ -4,6 +4,7 @@
  * here; that libcrypto's queue of errors stays as it was; and that each
  * allocation of libcrypto's may fail.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,8 +36,11 @@ static long requests;
 static bool
 refused(void)
 {
-    requests++;
-    return requests == fail_at;
+    if (++requests != fail_at) {
+        return false;
+    }
+    errno = ENOMEM;
+    return true;
 }
 
 static void *
@@ -574,8 +578,7 @@ starve(const wba_key_t *key, wba_alg_t alg, wba_str_t signature,
         if (requests < i) {
             break;
         }
-        /* libcrypto does not always say that it was memory. */
-        if (rc != full && rc != WBA_NO_MEMORY && rc != WBA_INVALID) {
+        if (rc != full && rc != WBA_NO_MEMORY) {
             fail_msg("alg %d, allocation %ld: %d", alg, i, rc);
         }
         starved += rc == WBA_NO_MEMORY;

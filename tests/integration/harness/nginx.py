@@ -162,9 +162,13 @@ class Nginx:
         return {"ASAN_OPTIONS": "detect_leaks=0", **os.environ, **more,
                 "LD_PRELOAD": " ".join(preload).strip()}
 
-    def test(self):
-        """nginx -t: (whether it succeeded, what it printed)."""
-        done = subprocess.run(self.command("-t"), env=self.environment(),
+    def test(self, env=None):
+        """nginx -t, with env besides: (whether it succeeded, what it
+        printed)."""
+        if env:
+            env = {**(self.environment() or os.environ), **env}
+        done = subprocess.run(self.command("-t"),
+                              env=env or self.environment(),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=60, check=False)
         return done.returncode == 0, done.stdout.decode("latin-1")
@@ -193,12 +197,14 @@ class Nginx:
     def processes(self):
         """Titles of this nginx's children by process id."""
         found = {}
-        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
+            process = pathlib.Path("/proc", pid)
             try:
-                rest = stat.read_text().rpartition(")")[2].split()
+                stat = (process / "stat").read_text()
+                rest = stat.rpartition(")")[2].split()
                 if int(rest[1]) == self.process.pid and rest[0] != "Z":
-                    title = (stat.parent / "cmdline").read_bytes()
-                    found[int(stat.parent.name)] = title.decode("latin-1")
+                    title = (process / "cmdline").read_bytes()
+                    found[int(pid)] = title.decode("latin-1")
             except OSError:
                 pass    # it ended meanwhile
         return found

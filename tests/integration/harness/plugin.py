@@ -8,6 +8,7 @@ import tempfile
 import pytest
 
 from .directory import Directory
+from .faults import Faults
 from .names import Names
 from .nginx import Nginx
 from .shops import Shops
@@ -45,19 +46,31 @@ def binaries(request):
             (ROOT / module).resolve() if module else None)
 
 
+def shim(binaries, name):
+    """A library of shims/, built beside the module or in the folder SHIMS."""
+    folder = os.environ.get("SHIMS") or binaries[1].parent / "tests"
+    library = pathlib.Path(folder, name + ".so")
+    assert library.exists(), "run make integration, or set SHIMS"
+    return library
+
+
 @pytest.fixture(scope="session")
 def names_library(binaries):
-    """shims/names.c, built beside the module."""
-    library = pathlib.Path(os.environ.get("NAMES_SHIM")
-                           or binaries[1].parent / "tests" / "names.so")
-    assert library.exists(), "run make integration, or set NAMES_SHIM"
-    return library
+    return shim(binaries, "names")
 
 
 @pytest.fixture
 def names(names_library):
     """For serve(..., names=names)."""
     table = Names(names_library)
+    yield table
+    table.close()
+
+
+@pytest.fixture(scope="module")
+def faults(binaries, names_library):
+    """For serve(..., names=faults), one nginx at a time."""
+    table = Faults(shim(binaries, "faults"), names_library, binaries[1])
     yield table
     table.close()
 
@@ -109,6 +122,22 @@ def serve(binaries):
     running = Running(binaries)
     yield running
     running.stop()
+
+
+@pytest.fixture
+def nginx_t(serve):
+    """nginx_t(template, ...): (passed, output, the configuration's text) of
+    nginx -t."""
+    def run(template, env=None, **how):
+        nginx = serve.make(template, **how)
+        nginx.expect(r"\[emerg\]")
+        serve.all.remove(nginx)
+        try:
+            text = (nginx.dir / "nginx.conf").read_text()
+            return (*nginx.test(env), text)
+        finally:
+            nginx.stop()
+    return run
 
 
 @pytest.fixture(autouse=True)
