@@ -241,7 +241,7 @@ $(SF_FILTER): tests/interop/sf_filter.c $(CORE_LIB)
 .PHONY: unit
 unit: $(UNIT_BIN) $(SHIMS) ## run the unit tests (FLAVOUR=asan: under ASan and UBSan)
 	@failed=; log=$(BUILD)/unit/log; for t in $(UNIT_BIN); do \
-	    if BUILD=$(BUILD) $$t > $$log 2>&1; then \
+	    if BUILD=$(BUILD) $(UNIT_WRAPPER) $$t > $$log 2>&1; then \
 	        printf '  ok    %-28s %s\n' $${t##*/} \
 	            "$$(grep -o '[0-9]* test(s)\.$$' $$log | tail -n 1)"; \
 	    else cat $$log; failed="$$failed $${t##*/}"; fi; \
@@ -265,7 +265,7 @@ PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 
 .PHONY: integration
 integration: all $(PRELOADED) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
-	@$(PYTEST) tests/integration $(PYTEST_ARGS)
+	@$(PYTEST) $(or $(TESTS),tests/integration) $(PYTEST_ARGS)
 
 # The module with ASan and UBSan in a stock nginx, which loads their libraries
 # first.  They see what malloc gave; with a nginx of their own, pools as well.
@@ -274,8 +274,17 @@ SANITIZED := NGINX_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-fi
 	UBSAN_OPTIONS=print_stacktrace=1
 
 .PHONY: integration-asan
-integration-asan: deps ## the tests with nginx, ASan and UBSan in the module
+integration-asan: deps ## the tests with nginx, ASan and UBSan in the module (TESTS=... to choose)
 	@$(SANITIZED) $(MAKE) --no-print-directory FLAVOUR=asan integration
+
+# Of each kind of work that the module does, for .ci/run.
+SHORT_TESTS := test_verify test_bad_input test_http2 test_body test_body_link \
+	test_challenge test_directories test_redis test_reload test_status test_nonce_file
+
+.PHONY: integration-asan-short
+integration-asan-short:
+	@$(MAKE) --no-print-directory integration-asan \
+	    TESTS="$(SHORT_TESTS:%=tests/integration/%.py)"
 
 .PHONY: integration-asan-nginx
 integration-asan-nginx: deps ## the same, and ASan in an nginx from Debian's source
@@ -285,17 +294,25 @@ integration-asan-nginx: deps ## the same, and ASan in an nginx from Debian's sou
 	$(SANITIZED) $(MAKE) --no-print-directory FLAVOUR=asan \
 	    NGINX_BINARY=$$nginx integration
 
-# Tests that need no reload and no second process: under valgrind nginx is one.
+# Under valgrind nginx is one process: tests that need no reload and no second.
 VALGRIND_TESTS := test_verify test_bad_input test_outcomes test_http2 test_body \
 	test_body_link test_content_digest test_challenge test_directories \
 	test_discovery test_algorithms test_static_signatures test_variables \
 	test_early_variables test_status test_forgery_limit test_proof test_redis
 
-.PHONY: integration-valgrind
-integration-valgrind: all $(PRELOADED) $(PROMTOOL) ## a part of them under valgrind
+# Not those that assert how long something takes, or that compute for minutes.
+VALGRIND_UNITS = $(filter-out $(addprefix $(BUILD)/unit/test_,fetch fetch_loop \
+	replay_processes crypto_evp forgery verify_model verify_mutations \
+	visa_sample),$(UNIT_BIN))
+VALGRIND := valgrind -q --leak-check=full --show-leak-kinds=definite \
+	--errors-for-leak-kinds=definite --num-callers=20
+
+.PHONY: valgrind
+valgrind: all $(UNIT_BIN) $(PRELOADED) $(PROMTOOL) ## a part of the unit tests, and of those with nginx, under memcheck
 	@$(call install_missing,valgrind)
-	@NGINX_WRAPPER="valgrind -q --leak-check=full --show-leak-kinds=definite \
-	    --errors-for-leak-kinds=definite --num-callers=20 \
+	@$(MAKE) --no-print-directory unit UNIT_BIN="$(VALGRIND_UNITS)" \
+	    UNIT_WRAPPER="$(VALGRIND) --error-exitcode=9"
+	@NGINX_WRAPPER="$(VALGRIND) \
 	    --suppressions=$(CURDIR)/tests/integration/harness/valgrind.supp" \
 	    $(PYTEST) $(VALGRIND_TESTS:%=tests/integration/%.py) $(PYTEST_ARGS)
 
@@ -341,7 +358,7 @@ msan: ## run the unit tests under clang's MSan
 
 COMPAT_PACKAGES := dpkg-dev mmdebstrap arch-test
 # What a system to build in has: what the Makefile installs, and both compilers.
-COMPAT_SYSTEM := $(PACKAGES) clang procps
+COMPAT_SYSTEM = $(PACKAGES) $(DEB_PACKAGES) clang procps
 
 # COMPAT="1.26.3 trixie i386" for some of them; DOCS=1 puts the results into
 # docs/compatibility.md.
@@ -571,7 +588,7 @@ uninstall: ## remove what make install has installed, with the same variables
 	@for i in $(INSTALLED); do rm -f "$(DESTDIR)$${i##*:}"; done
 
 # The packages, built from a copy of what is in the project's care.
-DEB_PACKAGES := debhelper dpkg-dev fakeroot lintian mandoc
+DEB_PACKAGES := build-essential debhelper dpkg-dev fakeroot lintian mandoc
 DEB := build/deb
 DEB_TREE := $(DEB)/web-bot-auth-$(VERSION)
 

@@ -3,11 +3,12 @@
 """Builds the module against every nginx that can be had, in several ways, and
 runs a part of the integration tests with each: `make compat`.
 
-"source": nginx itself is built, from Debian's source package or, where that
-has gone from the mirror, from nginx's release; with the module in it or beside
-it.  "system": another release or architecture of Debian in a folder of its
-own, with its nginx, compilers and libraries.  What cannot be had is skipped,
-with the reason.  --docs puts the rows into docs/compatibility.md."""
+"system": another release or architecture of Debian in a folder of its own,
+with its nginx, compilers and libraries; the packages are made, installed and
+used there.  "source": nginx itself is built, from Debian's source package or,
+where that has gone from the mirror, from nginx's release; with the module in
+it or beside it.  HTTP/3 is spoken by Debian 13's curl.  What cannot be had is
+skipped, with the reason.  --docs puts the rows into docs/compatibility.md."""
 
 import argparse
 import datetime
@@ -21,6 +22,7 @@ import tempfile
 import debian
 from debian import Missing
 
+MODULE = "ngx_http_web_bot_auth_module.so"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/compatibility.md"
 TREE = ("src", "tests", "config", "conf.example", "docs", "Makefile",
@@ -40,10 +42,12 @@ WARNINGS = ("-O2 -g -Wall -Wextra -Wshadow -Wno-unused-parameter -Wno-psabi "
             "-Werror -fstack-protector-strong -Wformat "
             "-Werror=format-security -D_FORTIFY_SOURCE=2")
 
+COMPAT = "module, --with-compat"
+
 # name, compiler, whether the module is built in, options beside USUAL
 FLAVOURS = (
     ("module", "gcc", False, ()),
-    ("module, --with-compat", "clang", False, ("--with-compat",)),
+    (COMPAT, "clang", False, ("--with-compat",)),
     ("module, --with-compat, debug, threads", "gcc", False,
      ("--with-compat", "--with-debug", "--with-threads", "--with-file-aio")),
     ("built in", "clang", True, ()),
@@ -58,6 +62,11 @@ BARE = ("built in, bare", "gcc", True, (
     "--with-stream=dynamic"))
 BARE_TESTS = ("tests/integration/test_keepalive.py",
               "tests/integration/test_rules.py")
+# The module of COMPAT in the nginx of another, as who has an nginx of others'
+# builds it: from the source, with no options but --with-compat.
+BESIDE = ("module of --with-compat alone, nginx with debug, threads",
+          "module, --with-compat, debug, threads")
+HTTP3_TESTS = "tests/compat/test_http3.py"
 
 # name, suite, architecture, compilers
 SYSTEMS = (
@@ -117,10 +126,12 @@ def named(cc, text):
 # ---- nginx from source
 
 class Source:
-    """One version of nginx; package: Debian's version of it, or ""."""
+    """One version of nginx; package: Debian's version of it, or ""; curl:
+    one that speaks HTTP/3, or None."""
 
     def __init__(self, build, version, folder, package, shims):
         self.build = build / "nginx"
+        self.curl = http3_curl(build)
         self.version = version
         self.folder = folder
         self.package = package
@@ -167,33 +178,66 @@ class Source:
         if names != ["ngx_module_names", "ngx_module_order", "ngx_modules"]:
             raise Failed("%s exports %s" % (module, names))
 
+    def objs(self, name):
+        return self.build / ("%s-%s" % (
+            self.version, re.sub(r"\W+", "-", name)))
+
+    def row(self, name, cc, result):
+        return (self.version, "Debian's source %s" % self.package
+                if self.package else "nginx's release", name,
+                named(cc, output([cc, "--version"])[1]), result)
+
     def rows(self):
         for name, cc, built_in, options in self.flavours():
-            objs = self.build / ("%s-%s" % (
-                self.version, re.sub(r"\W+", "-", name)))
             if name != BARE[0]:
                 options = (*USUAL, *options)
-            yield (self.version, "Debian's source %s" % self.package
-                   if self.package else "nginx's release", name,
-                   named(cc, output([cc, "--version"])[1]),
-                   lambda: self.result(objs, cc, built_in, options))
+            yield self.row(name, cc, lambda: self.result(
+                self.objs(name), cc, built_in, options))
+            if name == BESIDE[1]:
+                yield self.row(BESIDE[0], "clang", lambda: self.tests(
+                    self.objs(name) / "nginx", self.objs(COMPAT) / MODULE,
+                    self.objs(COMPAT) / "beside.log"))
+
+    def tests(self, nginx, module, log, *args):
+        return "%d tests" % tested(
+            args or pytest(SMOKE, "tests/integration"), log, cwd=ROOT, env={
+                **os.environ, "NGINX_BINARY": str(nginx),
+                "MODULE": str(module), "SHIMS": str(self.shims),
+                "CURL": str(self.curl or ""),
+                "PYTHONDONTWRITEBYTECODE": "1"})
 
     def result(self, objs, cc, built_in, options):
         self.compile(objs, cc, built_in, options)
         self.loads_others(objs)
         module = ""
         if not built_in:
-            module = str(objs / "ngx_http_web_bot_auth_module.so")
+            module = objs / MODULE
             self.exports(module)
-        bare = "--without-pcre" in options
-        passed = tested(
-            pytest("", *BARE_TESTS) if bare
-            else pytest(SMOKE, "tests/integration"),
-            objs / "tests.log", cwd=ROOT, env={
-                **os.environ, "NGINX_BINARY": str(objs / "nginx"),
-                "MODULE": module, "SHIMS": str(self.shims),
-                "PYTHONDONTWRITEBYTECODE": "1"})
-        return "%d tests" % passed
+        log = objs / "tests.log"
+        if "--without-pcre" in options:
+            return self.tests(objs / "nginx", module, log,
+                              *pytest("", *BARE_TESTS))
+        result = self.tests(objs / "nginx", module, log)
+        if "--with-http_v3_module" in options:
+            if not self.curl:
+                raise Failed("no curl speaks HTTP/3 here")
+            result += ", %s over HTTP/3" % self.tests(
+                objs / "nginx", module, objs / "http3.log",
+                *pytest("", HTTP3_TESTS)).split()[0]
+        return result
+
+
+def http3_curl(build):
+    """That of Debian 13's folder, with its libraries; None without."""
+    libraries = build / "root-trixie-amd64/usr/lib/x86_64-linux-gnu"
+    loader = libraries / "ld-linux-x86-64.so.2"
+    if not loader.exists():
+        return None
+    curl = build / "curl"
+    curl.write_text('#!/bin/sh\nexec %s --library-path %s %s "$@"\n' % (
+        loader, libraries, libraries.parents[1] / "bin/curl"))
+    curl.chmod(0o755)
+    return curl
 
 
 def sources(build, only, shims):
@@ -251,8 +295,9 @@ class System:
 
     def result(self, cc):
         make = "make -j%s FLAVOUR=%s " % (JOBS, cc)
-        shim = "/src/build/%s/tests/names.so" % cc
-        text = self.inside(step, make + "all " + shim, cc + "-build")
+        shims = " ".join("/src/build/%s/tests/%s.so" % (cc, name)
+                         for name in ("names", "trust", "faults"))
+        text = self.inside(step, make + "all " + shims, cc + "-build")
         if "warning:" in text:
             raise Failed("%s-build.log has warnings" % cc)
         text = self.inside(step, make + "unit", cc + "-unit")
@@ -263,9 +308,12 @@ class System:
         result = "%d unit tests, %d tests" % (units, self.inside(
             tested, files + quoted + " -k '%s'" % SMOKE, cc + "-tests"))
         if self.http3():
-            quoted = " ".join(pytest("", "tests/compat/test_http3.py"))
+            quoted = " ".join(pytest("", HTTP3_TESTS))
             result += ", %d over HTTP/3" % self.inside(
                 tested, files + quoted, cc + "-http3")
+        if cc == "gcc":
+            result += ", packages: %d checks" % self.inside(
+                tested, "make package-test", "packages")
         return result
 
 
@@ -311,8 +359,8 @@ def main():
     build.mkdir(parents=True, exist_ok=True)
     only = args.only.split()
     rows, failures = [], 0
-    for kind in (sources(build, only, pathlib.Path(args.shims).resolve()),
-                 systems(build, only, args.packages.split())):
+    for kind in (systems(build, only, args.packages.split()),
+                 sources(build, only, pathlib.Path(args.shims).resolve())):
         for *row, result in kind:
             print(" | ".join(row), end=" | ", flush=True)
             try:

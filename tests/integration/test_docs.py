@@ -53,17 +53,6 @@ def test_reasons():
     assert len([line for line in text if line.startswith("| `")]) == len(rows)
 
 
-def test_compatibility_has_every_way_of_building():
-    text = (ROOT / "tests/compat/run.py").read_text()
-    text = text[text.index("FLAVOURS = ("):text.index("def ")]
-    ways = re.findall(r'\("([^"]+)", "(?:gcc|clang)", ', text)
-    assert len(ways) > 4
-    page = (ROOT / "docs/compatibility.md").read_text()
-    assert [w for w in ways if "| %s |" % w not in page] == []
-    systems = re.findall(r'\("(Debian[^"]+)", ', text)
-    assert systems and [s for s in systems if "| %s |" % s not in page] == []
-
-
 # What nginx -t says: the formats in the code, and the rows of the page, both
 # without what differs.
 

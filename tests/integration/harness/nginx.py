@@ -152,10 +152,10 @@ class Nginx:
                 "logs/error.log", "-c", "nginx.conf", *more]
 
     def environment(self):
-        """NGINX_PRELOAD (the sanitizers') comes before everything else."""
-        preload = [PRELOAD]
-        if self.names:
-            preload.append(str(self.names.library))
+        """NGINX_PRELOAD (the sanitizers') comes last: allocations that a shim
+        lets pass are theirs."""
+        preload = [str(self.names.library)] if self.names else []
+        preload.append(PRELOAD)
         if not any(preload):
             return None
         more = self.names.environment() if self.names else {}
