@@ -34,15 +34,21 @@ path(const char *name)
 }
 
 static const char *
-put(const char *name, const char *text)
+put_bytes(const char *name, const char *text, size_t len)
 {
     const char *to = path(name);
     FILE *file = fopen(to, "we");
 
     assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fwrite(text, 1, len, file), len);
     fclose(file);
     return to;
+}
+
+static const char *
+put(const char *name, const char *text)
+{
+    return put_bytes(name, text, strlen(text));
 }
 
 static int
@@ -58,7 +64,8 @@ remove_folder(void **state)
 {
     static const char *const names[] = { "file", "0123abcd.0", "0123abcd.0x",
                                          "0123abcd.", "01234abcd.0",
-                                         "0123ABCD.0", "ca.pem" };
+                                         "0123ABCD.0", "0123abcd_0",
+                                         "ca.pem" };
     size_t i;
 
     (void) state;
@@ -82,9 +89,27 @@ static const struct {
     { "-----BEGIN PRIVATE KEY-----\n", false },
 };
 
+/* A certificate behind so many bytes of comment. */
+static const char *
+put_behind(const char *name, size_t bytes)
+{
+    char *text = malloc(bytes + sizeof(CERTIFICATE));
+    const char *to;
+
+    assert_non_null(text);
+    memset(text, '#', bytes);
+    text[bytes - 1] = '\n';
+    strcpy(text + bytes, CERTIFICATE);
+    to = put(name, text);
+    free(text);
+    return to;
+}
+
 static void
 a_file(void **state)
 {
+    static const char zero[] = "x\0y\n" CERTIFICATE;
+    static char long_line[1100];
     size_t i;
 
     (void) state;
@@ -95,8 +120,19 @@ a_file(void **state)
             fail_msg("%zu", i);
         }
     }
+    /* Neither in the middle of a long line, nor behind what ends a string. */
+    for (i = 1; i < 1000; i++) {
+        memset(long_line, 'x', i);
+        strcpy(long_line + i, CERTIFICATE);
+        assert_false(wba_trust_in(put("file", long_line), NULL));
+        long_line[i - 1] = '\n';
+        assert_true(wba_trust_in(put("file", long_line), NULL));
+    }
+    assert_true(wba_trust_in(put_bytes("file", zero, sizeof(zero) - 1), NULL));
     assert_false(wba_trust_in(path("absent"), NULL));
     assert_false(wba_trust_in(folder, NULL));
+    assert_false(wba_trust_in(put_behind("file", WBA_MAX_TRUST), NULL));
+    assert_true(wba_trust_in(put_behind("file", WBA_MAX_TRUST - 10000), NULL));
     assert_false(wba_trust_in(NULL, NULL));
 }
 
@@ -105,7 +141,7 @@ a_folder(void **state)
 {
     static const char *const others[] = { "0123abcd.0x", "0123abcd.",
                                           "01234abcd.0", "0123ABCD.0",
-                                          "ca.pem" };
+                                          "0123abcd_0", "ca.pem" };
     size_t i;
 
     (void) state;
@@ -138,6 +174,7 @@ libcurl_looks_there(void **state)
     assert_int_equal(curl_easy_getinfo(easy, CURLINFO_CAINFO, &file),
                      CURLE_OK);
     assert_string_equal(file, where);
+    assert_int_equal(wba_trust_system(NULL), wba_trust_system(&where));
     curl_easy_cleanup(easy);
 }
 
