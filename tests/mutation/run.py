@@ -49,7 +49,8 @@ def run(command, **how):
 class Workshop:
     """Compiles core, its tests, and mutants."""
 
-    def __init__(self, build, cflags, libs):
+    def __init__(self, build, cflags, libs, jobs):
+        self.pool = concurrent.futures.ThreadPoolExecutor(jobs)
         self.build = pathlib.Path(build).resolve()
         self.cflags = [f for f in shlex.split(cflags)
                        if not f.startswith(("-O", "-g", "-W", "-M"))]
@@ -81,12 +82,13 @@ class Workshop:
         print("building core and %d tests" % len(self.tests), flush=True)
         shutil.rmtree(self.build / "counted")
         (self.build / "counted").mkdir()
-        for source in self.sources:
-            for kind, flags in (("plain", ["-O1"]),
-                                ("counted", ["-O0", "--coverage",
-                                             "-fprofile-abs-path"])):
-                self.must(self.compile(
-                    source, self.build / kind / (source.stem + ".o"), *flags))
+        self.all(
+            lambda source, kind, *flags: self.compile(
+                source, self.build / kind / (source.stem + ".o"), *flags),
+            [(source, *kind) for source in self.sources
+             for kind in (("plain", "-O1"),
+                          ("counted", "-O0", "--coverage",
+                           "-fprofile-abs-path"))])
         self.library(self.objects("plain"),
                      self.build / "plain/libwba-core.so")
         self.library([*self.objects("counted"), "--coverage"],
@@ -98,25 +100,26 @@ class Workshop:
         return [self.build / kind / (s.stem + ".o") for s in self.sources
                 if s != but]
 
-    @staticmethod
-    def must(done):
-        if done.returncode:
-            raise Failure(done.stdout.decode())
+    def all(self, do, rows):
+        """As many at a time as there are jobs; each must succeed."""
+        for done in self.pool.map(lambda row: do(*row), rows):
+            if done.returncode:
+                raise Failure(done.stdout.decode())
 
     def make_tests(self):
-        fetch = []
-        for source in sorted((ROOT / "src/fetch").glob("*.c")):
-            fetch.append(self.build / "tests" / (source.stem + ".o"))
-            self.must(self.compile(source, fetch[-1], "-O1"))
+        fetch = {source: self.build / "tests" / (source.stem + ".o")
+                 for source in sorted((ROOT / "src/fetch").glob("*.c"))}
+        self.all(lambda source, to: self.compile(source, to, "-O1"),
+                 fetch.items())
         archive = self.build / "tests/libwba-fetch.a"
         archive.unlink(missing_ok=True)
-        self.must(run(["ar", "rcs", str(archive), *map(str, fetch)]))
-        for test in self.tests:
-            self.must(run(
-                ["gcc", *self.cflags, "-w", "-O1", "-Itests/unit", str(test),
-                 "-o", str(self.build / "tests" / test.stem), str(archive),
-                 "-L", str(self.build / "plain"), "-lwba-core", "-lcmocka",
-                 *self.libs]))
+        self.all(run, [(["ar", "rcs", str(archive),
+                         *map(str, fetch.values())],)])
+        self.all(run, [
+            (["gcc", *self.cflags, "-w", "-O1", "-Itests/unit", str(test),
+              "-o", str(self.build / "tests" / test.stem), str(archive),
+              "-L", str(self.build / "plain"), "-lwba-core", "-lcmocka",
+              *self.libs],) for test in self.tests])
 
 
 def execute(workshop, test, libraries, seconds):
@@ -235,7 +238,6 @@ class Run:
             folder = workshop.build / ("mutant%d" % i)
             folder.mkdir(exist_ok=True)
             self.benches.put(folder)
-        self.pool = concurrent.futures.ThreadPoolExecutor(jobs)
 
     def code_of(self, source):
         """The machine code by which sameness is judged."""
@@ -298,7 +300,7 @@ class Run:
         keys = {mutant: "%d:%d:%s" % (mutant.start, mutant.end, mutant.new)
                 for mutant in all_}
         asked = {
-            self.pool.submit(self.fate, file, source.apply(m), m): m
+            self.workshop.pool.submit(self.fate, file, source.apply(m), m): m
             for m in all_
             if again or fates.get(keys[m], "not run") in ("survives",
                                                           "not run")}
@@ -337,7 +339,7 @@ def main():
     args = parser.parse_args()
 
     argued = arguments()
-    workshop = Workshop(args.build, args.cflags, args.libs)
+    workshop = Workshop(args.build, args.cflags, args.libs, args.jobs)
     workshop.prepare()
     cache = workshop.build / "measured.json"
     if cache.exists() and cache.stat().st_mtime > (
