@@ -204,14 +204,14 @@ def arguments():
     """{Argument: why}, from survivors.txt."""
     found, place, pair, why = {}, None, [], []
     text = ARGUED.read_text() if ARGUED.exists() else ""
-    for line in [*text.splitlines(), "end: end"]:
+    for line in [*text.splitlines(), "", "end: end"]:
         if line.startswith("#"):
             continue
         header = re.fullmatch(r"(\S+): (.*)", line)
         if header and not line.startswith(" "):
             if place and pair:
                 raise Failure("survivors.txt: no reason for %s" % pair)
-            place = header[1], header[2]
+            place = header[1], header[2].replace("-", "")
         elif line.startswith("- "):
             pair.append([line[2:], None])
         elif line.startswith("+ "):
