@@ -29,6 +29,7 @@ import time
 import mutants
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SECURITY = ROOT / "docs/security.md"
 ARGUED = pathlib.Path(__file__).with_name("survivors.txt")
 
 # They take long, or need servers, and run no line that others do not.
@@ -316,16 +317,30 @@ class Run:
 
 
 def tell(file, fates, argued):
-    """The file's row; its survivors, new ones apart."""
+    """The file's counts; its survivors, new ones apart."""
     groups = collections.Counter(f.split(" by ")[0] for _, f in fates)
     alive = [m for m, f in fates if f in ("survives", "not run")]
     known = [m for m in alive
              if Argument(file, m.function, m.before, m.after) in argued]
+    row = (len(fates), groups["killed"], groups["same code"],
+           groups["stillborn"], len(known))
     print("%-28s %5d mutants, %4d killed, %3d same code, %3d not compiled, "
-          "%3d argued, %3d survive" % (
-              file, len(fates), groups["killed"], groups["same code"],
-              groups["stillborn"], len(known), len(alive) - len(known)))
-    return alive, [m for m in alive if m not in known]
+          "%3d argued, %3d survive" % (file, *row, len(alive) - len(known)))
+    return row, alive, [m for m in alive if m not in known]
+
+
+def document(counts):
+    """Puts the table into docs/security.md."""
+    lines = ["| `%s` | %s |" % (file, " | ".join(map(str, row)))
+             for file, row in counts]
+    lines.append("| **all** | %s |" % " | ".join(
+        str(sum(column)) for column in zip(*(row for _, row in counts))))
+    text, n = re.subn(r"(### Mutants\n\n(?:\|.*\n){2})(?:\|.*\n)+",
+                      lambda m: m[1] + "\n".join(lines) + "\n",
+                      SECURITY.read_text())
+    if n != 1:
+        raise Failure("%s has no table of mutants" % SECURITY)
+    SECURITY.write_text(text)
 
 
 def main():
@@ -335,6 +350,7 @@ def main():
     parser.add_argument("--libs", required=True)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--document", action="store_true")
     parser.add_argument("files", nargs="+")
     args = parser.parse_args()
 
@@ -353,13 +369,16 @@ def main():
     hunt = Run(workshop, measured, args.jobs)
     rows = [(file, hunt.file(file, args.all)) for file in args.files]
     print()
-    new, used = [], set()
+    new, used, counts = [], set(), []
     for file, fates in rows:
-        alive, fresh = tell(file, fates, argued)
+        row, alive, fresh = tell(file, fates, argued)
+        counts.append((file, row))
         used |= {Argument(file, m.function, m.before, m.after) for m in alive}
         new += [(file, m) for m in fresh]
     for file, m in new:
         print("\n%s: %s\n- %s\n+ %s" % (file, m.function, m.before, m.after))
+    if args.document:
+        document(counts)
     vain = [a for a in argued if a.file in args.files and a not in used]
     for a in vain:
         print("\nargued, and does not survive: %s: %s\n- %s\n+ %s" % a)
