@@ -308,6 +308,25 @@ changed_on_the_way(void **state)
     }
 }
 
+/* What another directory tolerates is no reason to believe who signed. */
+static void
+of_another(void **state)
+{
+    kit_t *k = shop(false);
+
+    (void) state;
+    k->directories[D_A].lenient = WBA_LENIENT_VISA_SAMPLE;
+    kit_request(k, SENDS_AGENT(AGENT_B));
+    kit_sign_text(k, CAROL, "sig1", PATH,
+                  COVERS_AGENT "; created=1699999990; expires=1700000060; "
+                  "keyId=\"k\"; tag=\"web-bot-auth\"");
+    kit_run(k);
+    expect_verdict(k, R(SIGNATURE_INPUT_KEYID_CASE));
+    assert_null(k->verdict.failed->agent_url.data);
+    assert_int_equal(asked, 0);
+    kit_free(k);
+}
+
 /* What was signed without a query is not taken with one. */
 static void
 no_query(void **state)
@@ -624,7 +643,7 @@ main(void)
         cmocka_unit_test(the_field),
         cmocka_unit_test(each_form),
         cmocka_unit_test(changed_on_the_way),
-        cmocka_unit_test(no_query),
+        cmocka_unit_test(no_query), cmocka_unit_test(of_another),
         cmocka_unit_test(the_flag_is_one_directory_s),
         cmocka_unit_test(through_discovery),
         cmocka_unit_test(which_of_two_keys),
