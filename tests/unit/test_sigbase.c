@@ -385,6 +385,9 @@ test_missing_answers(void **state)
     expect_line(&request, "no scheme", "\"@target-uri\"", MISSING, NULL);
     request.raw.scheme = WBA_STR("HTTP");
     expect_line(&request, "upper case", "\"@scheme\"", OK, "http");
+    request_close(&request);
+    request_open(&request, "OPTIONS * HTTP/1.1\n\n");
+    expect_line(&request, "no host", "\"@target-uri\"", MISSING, NULL);
     request.raw.method = WBA_STR_NONE;
     expect_line(&request, "no method", "\"@method\"", MISSING, NULL);
     request.raw.target = WBA_STR_NONE;

@@ -178,7 +178,7 @@ another_target(void **state)
 
     (void) state;
     k->authority_override = "shop.example";
-    kit_request(k, "GET https://shop.example/p HTTP/1.1\r\nHost: x\r\n");
+    kit_request(k, "GET https://Shop.example:443/p HTTP/1.1\r\nHost: x\r\n");
     kit_sign(k, ALICE, "sig1", "(\"@authority\" \"@path\" \"@target-uri\")"
                                TIMES KEYID ED NONCE("n") BROWSE);
     kit_run(k);
