@@ -6,7 +6,8 @@
 #include "redis_reply.h"
 #include "wba_limits.h"
 
-#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+#include <hiredis/sds.h>
 
 #define WBA_REDIS_KEY 32 /* SHA-256; as a key, in hexadecimal */
 #define WBA_REDIS_MAX_PREFIX 64
@@ -99,11 +100,10 @@ struct wba_redis_s {
     uint64_t timeout;
 
     /* The connection, redis_link's. */
-    redisAsyncContext *ac; /* NULL: none */
+    redisContext *c; /* NULL: none */
     void *slot;
-    int fd;
     unsigned events;
-    bool closing;  /* what hiredis calls now means nothing */
+    bool connected;
     bool oversize; /* the reader has refused a reply */
     redisReplyObjectFunctions readers;
     redisReplyObjectFunctions *real_readers;
