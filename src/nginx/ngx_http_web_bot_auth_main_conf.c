@@ -79,6 +79,25 @@ ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
     return mcf;
 }
 
+/* What each worker needs from its first moment on: nginx does not replace one
+ * that found no memory then. */
+static char *
+ngx_http_wba_provide(ngx_conf_t *cf, ngx_http_web_bot_auth_main_conf_t *mcf)
+{
+    if (ngx_http_wba_verdicts_create(cf->pool, mcf) != NGX_OK
+        || ngx_http_wba_keys_create(cf->pool, mcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+    if (!mcf->store.shared) {
+        mcf->redis = ngx_http_wba_redis_create(cf->pool, mcf);
+        if (mcf->redis == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+    return NGX_CONF_OK;
+}
+
 char *
 ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
 {
@@ -137,7 +156,10 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
     mcf->shm_zone->init = ngx_http_wba_zone_init;
     mcf->shm_zone->data = mcf;
 
-    return ngx_http_web_bot_auth_load_directories(cf, mcf);
+    if (ngx_http_web_bot_auth_load_directories(cf, mcf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+    return ngx_http_wba_provide(cf, mcf);
 }
 
 char *
