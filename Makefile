@@ -31,8 +31,8 @@ PACKAGES := gcc make nginx nginx-dev libsodium-dev libssl-dev libcurl4-openssl-d
 TEST_PACKAGES := chromium procps bash zsh
 # For the client that we did not write.
 NODE_PACKAGES := $(if $(shell command -v npm),,nodejs npm)
-# For the other compiler, the sanitizers and the fuzzers.
-CI_PACKAGES := clang libclang-rt-14-dev llvm valgrind
+# For the other compiler, the sanitizers, the fuzzers, and what reads the source.
+CI_PACKAGES := clang libclang-rt-14-dev llvm-14 clang-tidy cppcheck dpkg-dev valgrind
 # For the benchmarks: callgrind's header, and the profile.
 BENCH_PACKAGES := valgrind linux-perf
 
@@ -53,6 +53,10 @@ else ifeq ($(FLAVOUR),cover)
 CC := clang
 OPT := -O1 -g
 SAN := -fprofile-instr-generate -fcoverage-mapping
+else ifeq ($(FLAVOUR),msan)
+CC := clang
+OPT := -O1 -g -fno-omit-frame-pointer
+SAN := -fsanitize=memory -fsanitize-memory-track-origins
 else
 CC := gcc
 endif
@@ -60,10 +64,17 @@ export CC
 
 # nginx's headers leave parameters unused.
 MODULE_WARN := $(WARN) -Wno-unused-parameter
-HARDEN := -fstack-protector-strong -Wformat -Werror=format-security
-ifeq ($(filter asan fuzz cover,$(FLAVOUR)),)
+# What dpkg-buildflags gives for hardening=+all, and what newer Debians add;
+# tests/conformance/hardening.sh compares.
+HARDEN := -fstack-protector-strong -fstack-clash-protection -Wformat \
+	-Werror=format-security -Wdate-time
+ifeq ($(filter asan msan fuzz cover,$(FLAVOUR)),)
 HARDEN += -D_FORTIFY_SOURCE=2
 endif
+# Of these two the compiler knows its machine's only.
+HARDEN += $(foreach f,-fcf-protection -mbranch-protection=standard,$(shell \
+	$(CC) -Werror $(f) -E -x c /dev/null > /dev/null 2>&1 && echo $(f)))
+HARDEN_LD := -Wl,-z,relro -Wl,-z,now
 
 CFLAGS := -std=c11 -D_POSIX_C_SOURCE=200809L $(OPT) $(WARN) $(HARDEN) $(SAN) \
 	-fPIC -Isrc/core -Isrc/fetch -Isrc/cli -MMD -MP
@@ -83,7 +94,7 @@ WBA := $(BUILD)/wba
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 SHIMS := $(BUILD)/unit/slow_resolver.so
-PRELOADED := $(BUILD)/tests/names.so $(BUILD)/tests/faults.so
+PRELOADED := $(addprefix $(BUILD)/tests/,names.so trust.so faults.so)
 SF_FILTER := $(BUILD)/sf_filter
 
 .PHONY: all
@@ -136,7 +147,13 @@ ci-deps: deps ## install what .ci/run needs besides
 
 # --- libraries and the tool
 
-$(BUILD)/obj/%.o: %.c
+# What compiles is compiled anew when its flags have changed.
+FLAGS := $(BUILD)/flags
+$(FLAGS): FORCE
+	@mkdir -p $(@D)
+	@echo '$(CC) $(CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CFLAGS)' > $@
+
+$(BUILD)/obj/%.o: %.c $(FLAGS)
 	@mkdir -p $(@D)
 	@echo "  CC    $<"
 	@$(CC) $(CFLAGS) -c $< -o $@
@@ -151,7 +168,7 @@ $(FETCH_LIB): $(call obj,$(FETCH_SRC))
 
 $(WBA): $(call obj,$(CLI_SRC)) $(FETCH_LIB) $(CORE_LIB)
 	@echo "  LD    $(@F)"
-	@$(CC) $(SAN) -o $@ $^ $(LIBS)
+	@$(CC) $(SAN) -pie $(HARDEN_LD) -o $@ $^ $(LIBS)
 
 # --- the module, with the configuration of Debian's nginx
 
@@ -176,7 +193,7 @@ $(CONFIGURED): config Makefile src/nginx/status.html $(FILE_LIST)
 	@cd $(NGINX_SRC) && . ./conf_flags \
 	    && ./configure "$${NGX_CONF_FLAGS[@]}" --with-cc=$(CC) \
 	        --with-cc-opt='$(OPT) $(MODULE_WARN) $(HARDEN) $(SAN) -fPIC' \
-	        --with-ld-opt='-Wl,-z,relro -Wl,-z,now $(SAN)' \
+	        --with-ld-opt='$(HARDEN_LD) $(SAN)' \
 	        --add-dynamic-module=$(CURDIR) --builddir=$(NGINX_BUILD) \
 	        > $(NGINX_BUILD)/configure.log \
 	    || { tail -n 12 $(NGINX_BUILD)/configure.log; exit 1; }
@@ -190,11 +207,17 @@ $(MODULE): $(CONFIGURED) $(NGINX_FILES)
 
 # --- tests
 
-$(BUILD)/unit/%: tests/unit/%.c $(FETCH_LIB) $(CORE_LIB)
+ifeq ($(FLAVOUR),msan)
+# Calls of libraries that MSan does not see into go through this file.
+UNIT_MORE := $(call obj,tests/unit/uninstrumented.c)
+UNIT_LD := $$(nm $(UNIT_MORE) | sed -n 's/.* T __wrap_/-Wl,--wrap=/p')
+endif
+
+$(BUILD)/unit/%: tests/unit/%.c $(UNIT_MORE) $(FETCH_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
-	@$(CC) $(CFLAGS) -Itests/unit -o $@ $< $(FETCH_LIB) $(CORE_LIB) \
-	    -lcmocka $(LIBS)
+	@$(CC) $(CFLAGS) -Itests/unit -o $@ $< $(UNIT_MORE) $(FETCH_LIB) \
+	    $(CORE_LIB) $(UNIT_LD) -lcmocka $(LIBS)
 
 $(BUILD)/unit/%.so: tests/unit/%.c
 	@mkdir -p $(@D)
@@ -276,6 +299,10 @@ run: deps ## install what is needed, build, show agents at a shop, leave it up
 asan: ## run the unit tests under ASan and UBSan
 	@$(MAKE) --no-print-directory FLAVOUR=asan unit conformance
 
+.PHONY: msan
+msan: ## run the unit tests under clang's MSan
+	@$(MAKE) --no-print-directory FLAVOUR=msan unit
+
 # --- measuring
 
 BENCH_CFLAGS = $(CFLAGS) -D_DEFAULT_SOURCE
@@ -310,10 +337,11 @@ $(BUILD)/verdicts: tests/bench/verdicts.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
 .PHONY: bench
-bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=270)
+bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=270, DOC=1)
 	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(INTEROP)/node_modules
 	@$(PYTHON) tests/bench/bench.py --build $(BUILD) \
-	    --modules $(INTEROP)/node_modules --json build/bench/result.json
+	    --modules $(INTEROP)/node_modules --json build/bench/result.json \
+	    $(if $(DOC),--document)
 
 # The counts that are kept: tests/bench/instructions.json.
 .PHONY: instructions
@@ -335,7 +363,6 @@ bench-nonces: $(BUILD)/nonces ## measure the nonce table alone: fills, sizes, pr
 .PHONY: bench-verdicts
 bench-verdicts: $(BUILD)/verdicts ## measure what the cache for static signatures saves
 	@$(BUILD)/verdicts
-	@$(PYTHON) tests/bench/flood.py --build $(BUILD)
 
 .PHONY: bench-flood
 bench-flood: all $(BUILD)/load ## measure plain pages during a flood of forgeries
@@ -363,6 +390,11 @@ ifeq ($(FLAVOUR),fuzz)
 FUZZ_MAIN :=
 FUZZ_LINK := -fsanitize=fuzzer
 endif
+FUZZ_LIBS = $(FUZZ_CLI) $(FETCH_LIB) $(CORE_LIB)
+ifeq ($(FLAVOUR),cover) # what no target reaches counts as well
+FUZZ_LIBS = $(FUZZ_CLI) -Wl,--whole-archive $(FETCH_LIB) $(CORE_LIB) \
+	-Wl,--no-whole-archive
+endif
 
 $(FUZZ_CLI): $(call obj,$(filter-out src/cli/main.c,$(CLI_SRC)))
 	@rm -f $@
@@ -372,10 +404,11 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_MAIN) $(FUZZ_CLI) $(FETCH_LIB) $(COR
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
 	@$(CC) $(CFLAGS) -Itests/fuzz $(FUZZ_LINK) -o $@ $< $(FUZZ_MAIN) \
-	    $(FUZZ_CLI) $(FETCH_LIB) $(CORE_LIB) $(LIBS)
+	    $(FUZZ_LIBS) $(LIBS)
 
 .PHONY: fuzz-build
 fuzz-build: $(FUZZ_BIN)
+	@:
 
 .PHONY: fuzz-deps
 fuzz-deps: deps
@@ -385,6 +418,13 @@ fuzz-deps: deps
 .PHONY: fuzz
 fuzz: fuzz-deps ## run each fuzz target for FUZZ_SECONDS (60), two at a time; fails on any finding
 	@$(FUZZ_RUN) fuzz --seconds $(FUZZ_SECONDS) --targets "$(FUZZ_TARGETS)"
+	@test -n "$(FUZZ_TARGETS)" \
+	    || $(MAKE) --no-print-directory fuzz-config
+
+.PHONY: fuzz-config
+fuzz-config: deps ## nginx -t on generated configurations for FUZZ_SECONDS, by a module with ASan
+	@$(MAKE) --no-print-directory FLAVOUR=asan module
+	@$(PYTHON) tests/fuzz/config.py --seconds $(FUZZ_SECONDS)
 
 .PHONY: fuzz-regress
 fuzz-regress: fuzz-deps ## run the inputs that are kept in tests/fuzz/corpus, no fuzzing
@@ -402,6 +442,57 @@ fuzz-summary: ## add up the runs of the fuzz targets: time, executions, edges
 fuzz-coverage: fuzz-deps ## lines and branches of core and fetch that the inputs reach, per target
 	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
 	@$(FUZZ_RUN) coverage --targets "$(FUZZ_TARGETS)"
+
+.PHONY: fuzz-figures
+fuzz-figures: fuzz-deps ## put the ledger and the coverage into docs/security.md
+	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
+	@$(FUZZ_RUN) figures
+
+# --- analysis: what can be known without running anything
+
+# nginx's headers are the system's here: what they contain is not ours to mend.
+NGINX_INCLUDES := $(addprefix $(NGINX_SRC)/src/,core event event/modules \
+	os/unix http http/modules http/v2) $(BUILD)/nginx
+analysis_flags = $(if $(filter src/nginx/%,$(1)),$(OPT) $(MODULE_WARN) \
+	-Isrc/core -Isrc/fetch $(addprefix -isystem ,$(NGINX_INCLUDES)),$(CFLAGS))
+
+ANALYSED := $(CORE_SRC) $(FETCH_SRC) $(CLI_SRC) $(wildcard src/nginx/*.c)
+ANALYSES := $(foreach tool,tidy gcc,$(ANALYSED:%.c=$(BUILD)/analysis/%.$(tool)))
+ANALYSIS_DEPS := .clang-tidy Makefile $(wildcard src/*/*.h)
+
+$(BUILD)/analysis/%.tidy: %.c $(ANALYSIS_DEPS) | $(CONFIGURED)
+	@mkdir -p $(@D)
+	@echo "  TIDY  $<"
+	@clang-tidy --quiet $< -- $(call analysis_flags,$<) > $@.log 2>&1 \
+	    || { cat $@.log; exit 1; }
+	@touch $@
+
+$(BUILD)/analysis/%.gcc: %.c $(ANALYSIS_DEPS) | $(CONFIGURED)
+	@mkdir -p $(@D)
+	@echo "  GCC   $<"
+	@gcc -fanalyzer $(filter-out -M%,$(call analysis_flags,$<)) -c $< -o $@
+
+# With a macro given, one configuration is looked at, rather than each that
+# nginx's headers know.
+CPPCHECK := cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr \
+	--enable=warning,performance,portability \
+	--suppress=missingIncludeSystem -Isrc/core -Isrc/fetch -Isrc/cli
+
+.PHONY: cppcheck
+cppcheck: $(CONFIGURED)
+	@echo "  CPPCHECK"
+	@$(CPPCHECK) src/core src/fetch src/cli
+	@$(CPPCHECK) -D__linux__ --suppress='*:$(NGINX_SRC)/*' \
+	    $(addprefix -I,$(NGINX_INCLUDES)) src/nginx
+
+.PHONY: analyze
+analyze: cppcheck $(ANALYSES) ## read the source with cppcheck, clang-tidy and gcc -fanalyzer
+	@echo "analyze: nothing found in $(words $(ANALYSED)) files"
+
+.PHONY: hardening
+hardening: all ## see that what was built is hardened as Debian's packages are
+	@CFLAGS='$(CFLAGS)' LDFLAGS='$(HARDEN_LD)' \
+	    bash tests/conformance/hardening.sh $(BUILD)
 
 # --- installing
 

@@ -126,7 +126,7 @@ with_common(const struct option *options)
                                          COLOR };
     size_t n = 0;
 
-    while (options[n].name != NULL && n < MAX_OPTIONS) {
+    while (n < MAX_OPTIONS && options[n].name != NULL) {
         all[n] = options[n];
         n++;
     }

@@ -321,6 +321,8 @@ complete(sign_t *o, const signer_t *key)
         s->nonce = o->nonce;
     } else if (strcmp(s->nonce, "none") == 0) {
         s->nonce = NULL;
+    } else if (*s->nonce == '\0') {
+        return cli_fail("--nonce is empty; 'none' leaves it out");
     }
     if (!o->has_created) {
         s->created = o->now;

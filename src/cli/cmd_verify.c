@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "explain.h"
@@ -275,6 +276,9 @@ run(int argc, char **argv)
     }
     o.trial->now = (int64_t) time(NULL);
     rc = options(argc, argv, &o);
+    if (rc == CLI_OK && strcmp(o.request, "-") == 0 && isatty(STDIN_FILENO)) {
+        cli_note("type the request, or give a file: --request FILE");
+    }
     if (rc == CLI_OK) {
         rc = file_read(o.request, &text);
     }

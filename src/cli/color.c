@@ -34,11 +34,13 @@ is_set(const char *name)
 static bool
 has_colors(FILE *out)
 {
+    const char *term = getenv("TERM");
+
     if (choice != AUTO) {
         return choice == ALWAYS;
     }
-    return !is_set("NO_COLOR") && is_set("TERM")
-           && strcmp(getenv("TERM"), "dumb") != 0 && isatty(fileno(out));
+    return !is_set("NO_COLOR") && term != NULL && *term != '\0'
+           && strcmp(term, "dumb") != 0 && isatty(fileno(out));
 }
 
 void

@@ -16,8 +16,10 @@ add_word(curl_line_t *w, wba_str_t a, wba_str_t b, wba_str_t c)
         w->failed = true;
         return;
     }
-    memcpy(p, a.data, a.len);
-    p += a.len;
+    if (a.len) {
+        memcpy(p, a.data, a.len);
+        p += a.len;
+    }
     if (b.len) {
         memcpy(p, b.data, b.len);
         p += b.len;

@@ -94,6 +94,16 @@ has_other_port(const directory_report_t *r)
            && uri.port.len != 0;
 }
 
+/* Whether the server's certificate is by nobody who is known: in the words of
+ * OpenSSL's X509_verify_cert_error_string, which libcurl passes on. */
+static bool
+is_of_strangers(const directory_report_t *r)
+{
+    return r->error == WBA_FETCH_TLS
+           && (strstr(r->why_not, "issuer certificate") != NULL
+               || strstr(r->why_not, "self-signed") != NULL);
+}
+
 static void
 warn_of_keys(directory_report_t *r)
 {
@@ -129,7 +139,11 @@ warn_of_answer(directory_report_t *r)
          "the server answers conditional requests in full");
     warn(r, r->again == DIRECTORY_AGAIN_FAILED,
          "the server does not answer conditional requests");
-    warn(r, has_other_port(r),
+    warn(r, r->ask->ca == NULL && is_of_strangers(r),
+         "an authority that this machine does not know is trusted by --ca "
+         "FILE here, and by web_bot_auth_trusted_certificate FILE in "
+         "nginx.conf, in place of all others");
+    warn(r, r->agent.data != NULL && has_other_port(r),
          "discovery looks up agents on port 443 only: this one needs a "
          "web_bot_auth_directory");
 }
@@ -294,6 +308,8 @@ configure(directory_report_t *r)
         wba_buf_lit(&buf, "web_bot_auth_test_keys on;\n");
     }
     if (ask->ca != NULL) {
+        wba_buf_lit(&buf, "# for all directories, in place of the "
+                          "machine's own\n");
         add_certificate(&buf, ask->ca);
     }
     wba_buf_lit(&buf, "web_bot_auth_directory ");

@@ -173,7 +173,7 @@ p256_to_jwk(wba_str_t der, json_t *jwk)
 }
 
 bool
-evp_key_members(wba_key_type_t type, const EVP_PKEY *key, json_t *jwk)
+evp_key_members(wba_key_type_t type, EVP_PKEY *key, json_t *jwk)
 {
     uint8_t *der = NULL;
     int len = i2d_PrivateKey(key, &der);
@@ -281,8 +281,8 @@ evp_key_read(wba_key_type_t type, const json_t *jwk, const char **why)
 /* ---- signing */
 
 /* SEQUENCE { INTEGER r, INTEGER s } to r and s of 32 octets each. */
-static bool
-to_octets(const uint8_t *der, size_t len, uint8_t *out)
+bool
+evp_key_from_der(const uint8_t *der, size_t len, uint8_t out[64])
 {
     ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long) len);
     bool ok;
@@ -331,7 +331,7 @@ evp_key_sign(EVP_PKEY *key, wba_alg_t alg, wba_str_t base, uint8_t *out,
         return digest_sign(key, EVP_sha256(), true, base, out, len);
     case WBA_ALG_ECDSA_P256_SHA256:
         if (!digest_sign(key, EVP_sha256(), false, base, der, len)
-            || !to_octets(der, *len, out))
+            || !evp_key_from_der(der, *len, out))
         {
             return false;
         }
@@ -340,4 +340,51 @@ evp_key_sign(EVP_PKEY *key, wba_alg_t alg, wba_str_t base, uint8_t *out,
     default:
         return false;
     }
+}
+
+/* ---- verifying other forms */
+
+static EVP_PKEY *
+rsa_public(const wba_key_t *key)
+{
+    uint8_t numbers[DER_MAX], block[DER_MAX];
+    const uint8_t *p = block;
+    wba_buf_t in, der;
+
+    wba_buf_fixed(&in, numbers, sizeof(numbers));
+    put_number(&in, key->pub.data, key->pub.len);
+    put_number(&in, key->exponent.data, key->exponent.len);
+    wba_buf_fixed(&der, block, sizeof(block));
+    wba_buf_byte(&der, DER_SEQUENCE);
+    put_length(&der, in.len);
+    wba_buf_str(&der, wba_buf_view(&in));
+    return der.status == WBA_OK
+               ? d2i_PublicKey(EVP_PKEY_RSA, NULL, &p, (long) der.len)
+               : NULL;
+}
+
+bool
+evp_key_verify_form(const wba_key_t *key, bool pss, bool sha512,
+                    wba_str_t signature, wba_str_t base)
+{
+    const EVP_MD *md = sha512 ? EVP_sha512() : EVP_sha256();
+    EVP_PKEY *public = rsa_public(key);
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx = NULL; /* ctx's */
+    bool ok;
+
+    ok = public != NULL && ctx != NULL
+         && EVP_DigestVerifyInit(ctx, &pctx, md, NULL, public) == 1
+         && EVP_PKEY_CTX_set_rsa_padding(pctx, pss ? RSA_PKCS1_PSS_PADDING
+                                                   : RSA_PKCS1_PADDING)
+                == 1
+         && (!pss
+             || EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, RSA_PSS_SALTLEN_AUTO)
+                    == 1)
+         && EVP_DigestVerify(ctx, signature.data, signature.len, base.data,
+                             base.len)
+                == 1;
+    EVP_MD_CTX_free(ctx);
+    EVP_PKEY_free(public);
+    return ok;
 }

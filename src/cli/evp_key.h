@@ -29,7 +29,7 @@ EVP_PKEY *evp_key_read(wba_key_type_t type, const json_t *jwk,
                        const char **why);
 
 /* Adds the key's members, the private ones too, to a JWK.  False: no memory. */
-bool evp_key_members(wba_key_type_t type, const EVP_PKEY *key, json_t *jwk);
+bool evp_key_members(wba_key_type_t type, EVP_PKEY *key, json_t *jwk);
 
 /*
  * Signs as wba_crypto_verify verifies: P-256 as r then s, 64 octets; RSA-PSS
@@ -38,5 +38,15 @@ bool evp_key_members(wba_key_type_t type, const EVP_PKEY *key, json_t *jwk);
  */
 bool evp_key_sign(EVP_PKEY *key, wba_alg_t alg, wba_str_t base, uint8_t *out,
                   size_t *len);
+
+/* For advice alone, on signatures in forms that wba_crypto_verify refuses: */
+
+/* An ECDSA signature in DER as r then s, 64 octets.  False: it is none. */
+bool evp_key_from_der(const uint8_t *der, size_t len, uint8_t out[64]);
+
+/* Whether an RSA key verifies it as RSA-PSS with a salt of any length, or as
+ * RSASSA-PKCS1-v1_5, with that hash. */
+bool evp_key_verify_form(const wba_key_t *key, bool pss, bool sha512,
+                         wba_str_t signature, wba_str_t base);
 
 #endif

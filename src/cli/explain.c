@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "advice.h"
 #include "explain_steps.h"
 #include "guess.h"
 #include "point.h"
@@ -116,56 +117,18 @@ walk_fields(const trial_t *t, bool utf8)
     explain_fields(&w);
 }
 
-/* What can be done about it with this tool's options, beside core's help. */
+/* Octets that no signature of that key has. */
 static void
-put_hint(const trial_t *t)
+put_size(const trial_t *t, const wba_fact_t *fact)
 {
-    const wba_fact_t *fact = trial_subject(t);
-    wba_str_t tag = t->verify.facts.claimed_tag;
-    size_t i;
+    const trial_note_t *note = trial_note(t, fact);
+    const wba_key_t *key = &note->tried[0].key;
+    size_t size = key->type == WBA_KEY_RSA ? key->pub.len : 64;
 
-    switch (t->verdict.reason) {
-    case WBA_REASON_EXPIRED:
-    case WBA_REASON_CLOCK_AHEAD:
-        (void) printf("To judge it as of when it was made: --now %lld\n",
-                      (long long) fact->input.created);
-        break;
-    case WBA_REASON_SIGNATURE_INPUT_KEYID_CASE:
-    case WBA_REASON_VISA_SAMPLE_FORM:
-        (void) puts("To judge it as Visa's sample agent signs: --lenient "
-                    "visa-sample");
-        break;
-    case WBA_REASON_LIFETIME_TOO_LONG:
-        (void) puts("To judge it without that limit: --max-lifetime 0");
-        break;
-    case WBA_REASON_AGENT_NOT_ALLOWED:
-        (void) fputs("To give that agent's keys: --directory ", stdout);
-        text_put(stdout, fact->agent.url);
-        (void) puts("=FILE");
-        break;
-    case WBA_REASON_AUTHORITY_NOT_SERVED:
-        if (t->verify.facts.authority.data == NULL) {
-            (void) puts("Here it names none; --authority HOST gives one");
-        }
-        break;
-    case WBA_REASON_NO_SERVED_TAG:
-        (void) fputs("Its tag is ", stdout);
-        if (tag.data != NULL) {
-            (void) fputc('"', stdout);
-            text_put(stdout, tag);
-            (void) fputc('"', stdout);
-        } else {
-            (void) fputs("missing", stdout);
-        }
-        (void) fputs("; the directories given serve", stdout);
-        for (i = 0; i < t->env.ntags; i++) {
-            (void) fputs(i ? ", " : " ", stdout);
-            text_put(stdout, t->tags[i].text);
-        }
-        (void) puts(" (see --profile)");
-        break;
-    default:
-        break;
+    if (note->ntried == 1 && fact->signature.len != size) {
+        (void) printf("A signature of that key has %zu octets, and this one "
+                      "%zu.\n",
+                      size, fact->signature.len);
     }
 }
 
@@ -184,6 +147,7 @@ put_guess(const trial_t *t)
         text_put(stdout, wba_str_z(text));
         (void) puts(".");
     } else if (t->verdict.reason == WBA_REASON_BAD_SIGNATURE) {
+        put_size(t, fact);
         (void) puts("None of the common mistakes explains it: compare the "
                     "base above with the signer's,\nbyte by byte, and its key "
                     "with the directory's.");
@@ -228,6 +192,6 @@ explain_text(const trial_t *t)
     color_end(stdout);
     (void) printf("\n%s\n", info->help);
     point(t);
-    put_hint(t);
+    advice(t);
     put_guess(t);
 }

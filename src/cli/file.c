@@ -19,8 +19,8 @@ read_all(FILE *in, const char *name, wba_str_t *out)
     while (data != NULL) {
         n = fread(data + len, 1, cap - len, in);
         len += n;
-        if (n == 0) {
-            break;
+        if (n == 0 || feof(in)) {
+            break; /* a terminal would be read again behind its end */
         }
         if (len < cap) {
             continue;

@@ -11,19 +11,22 @@
 #define BEFORE 60
 #define BEHIND 40
 
+#define WHOLE_SECONDS "Times are whole numbers of seconds, without quotes."
+
 /* A place in a field. */
 typedef struct {
     const char *name; /* NULL: nowhere */
     wba_str_t field;
     size_t at;
+    const char *says; /* what is wrong there; NULL: core's help says it */
 } place_t;
 
-static const place_t nowhere = { NULL, WBA_STR_NONE, 0 };
+static const place_t nowhere = { NULL, WBA_STR_NONE, 0, NULL };
 
 static place_t
 place(const trial_t *t, const char *name, const char *lower, size_t at)
 {
-    place_t p = { name, WBA_STR_NONE, at };
+    place_t p = { name, WBA_STR_NONE, at, NULL };
 
     /* The arena is the trial's: it has room for a few fields more. */
     if (wba_message_field(&t->raw.message, wba_str_z(lower), &t->mem,
@@ -118,6 +121,35 @@ component(const trial_t *t, const wba_fact_t *fact, size_t i)
     return p;
 }
 
+/* The component that names a Signature-Agent. */
+static place_t
+agent_component(const trial_t *t, const wba_fact_t *fact)
+{
+    size_t i;
+
+    for (i = 0; i < fact->components->count; i++) {
+        if (wba_str_eq(fact->components->items[i].name,
+                       WBA_STR("signature-agent")))
+        {
+            break;
+        }
+    }
+    return component(t, fact, i);
+}
+
+static bool
+has_upper(wba_str_t s)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        if (wba_lower(s.data[i]) != s.data[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The component that the list has a second time, or that is none. */
 static place_t
 bad_component(const trial_t *t, const wba_fact_t *fact)
@@ -141,6 +173,12 @@ bad_component(const trial_t *t, const wba_fact_t *fact)
         list.text.len =
             (size_t) (item.raw.data + item.raw.len - value.text.data);
         if (wba_components_parse(&list, &t->mem, &parsed, &why) != WBA_OK) {
+            if (wba_str_eq(item.text, WBA_STR("@signature-params"))) {
+                p.says = "It is not listed: it is the base's last line always.";
+            } else if (item.type == WBA_SF_STRING && has_upper(item.text)) {
+                p.says = "The names of fields are in lower case here, however "
+                         "they are sent.";
+            }
             return p;
         }
     }
@@ -158,8 +196,78 @@ unreadable(place_t p)
     return p;
 }
 
-/* A parameter that RFC 9421 section 2.3 gives another type. */
+/* Whether the place lies between an Inner List's parentheses. */
 static bool
+is_inside(wba_str_t field, size_t at)
+{
+    bool inside = false, quoted = false;
+    size_t i;
+
+    for (i = 0; i < at && i < field.len; i++) {
+        if (field.data[i] == '\\' && quoted) {
+            i++;
+        } else if (field.data[i] == '"') {
+            quoted = !quoted;
+        } else if (!quoted && (field.data[i] == '(' || field.data[i] == ')')) {
+            inside = field.data[i] == '(';
+        }
+    }
+    return inside;
+}
+
+/* Whether the place is behind "created=1.234" or the like: more digits than a
+ * Decimal has break the field. */
+static bool
+in_fraction(wba_str_t field, size_t at)
+{
+    size_t i = at;
+
+    while (i > 0 && field.data[i - 1] >= '0' && field.data[i - 1] <= '9') {
+        i--;
+    }
+    return i > 1 && i < at && field.data[i - 1] == '.'
+           && field.data[i - 2] >= '0' && field.data[i - 2] <= '9'
+           && at < field.len && field.data[at] >= '0' && field.data[at] <= '9';
+}
+
+/* The mistakes that break Signature-Input most often.  at: where the parser
+ * could not go on, which of "(@path" is behind the '@' (a Date begins so). */
+static const char *
+say_broken(wba_str_t field, size_t at)
+{
+    uint8_t c = at < field.len ? field.data[at] : '\0';
+    bool blank;
+
+    if (c == '\'') {
+        return "Texts stand between double quotes, not single ones.";
+    }
+    if (field.len > 0 && field.data[0] == '(') {
+        return "It begins with a label, which Signature has, too: sig1=(...";
+    }
+    if (!is_inside(field, at)) {
+        if (in_fraction(field, at)) {
+            return WHOLE_SECONDS;
+        }
+        blank = c == ' '
+                || (at > 0 && field.data[at - 1] == ' '
+                    && (c == ';' || c == '='));
+        return blank ? "There is no blank before ';' and around '='." : NULL;
+    }
+    if (c == ',') {
+        return "Components are parted by blanks, not by commas.";
+    }
+    if (at == field.len) {
+        return "The list of components does not end: ')' is missing.";
+    }
+    if (c == '@' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) {
+        return "Each component stands between double quotes.";
+    }
+    return NULL;
+}
+
+/* A parameter that RFC 9421 section 2.3 gives another type: what it is; NULL
+ * for all others. */
+static const char *
 wrong_type(wba_str_t key, const wba_sf_value_t *value)
 {
     static const char *const integers[] = { "created", "expires" };
@@ -168,15 +276,19 @@ wrong_type(wba_str_t key, const wba_sf_value_t *value)
 
     for (i = 0; i < sizeof(integers) / sizeof(integers[0]); i++) {
         if (wba_str_eq(key, wba_str_z(integers[i]))) {
-            return value->type != WBA_SF_INTEGER;
+            return value->type != WBA_SF_INTEGER
+                       ? WHOLE_SECONDS
+                       : NULL;
         }
     }
     for (i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
         if (wba_str_eq(key, wba_str_z(strings[i]))) {
-            return value->type != WBA_SF_STRING;
+            return value->type != WBA_SF_STRING
+                       ? "This is a text, between double quotes."
+                       : NULL;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* Signature-Input, where it is no Dictionary, or a member of it is no Inner
@@ -189,7 +301,11 @@ unreadable_input(const trial_t *t)
     wba_sf_value_t value, param;
     wba_str_t key, name;
 
-    if (p.name == NULL || p.at < p.field.len) {
+    if (p.name == NULL) {
+        return p;
+    }
+    p.says = say_broken(p.field, p.at);
+    if (p.at < p.field.len || p.says != NULL) {
         return p;
     }
     wba_sf_dict_init(&it, p.field);
@@ -200,7 +316,8 @@ unreadable_input(const trial_t *t)
         }
         wba_sf_params_init(&params, value.params);
         while (wba_sf_params_next(&params, &name, &param) == WBA_OK) {
-            if (wrong_type(name, &param)) {
+            p.says = wrong_type(name, &param);
+            if (p.says != NULL) {
                 p.at = (size_t) (name.data - p.field.data);
                 return p;
             }
@@ -243,6 +360,47 @@ capital(const trial_t *t)
     return unreadable(input(t));
 }
 
+static bool
+is_between_colons(wba_str_t field, size_t at)
+{
+    bool between = false;
+    size_t i;
+
+    for (i = 0; i < at; i++) {
+        between ^= field.data[i] == ':';
+    }
+    return between;
+}
+
+/* How its text between the colons fails, or that there are none. */
+static const char *
+say_value(wba_str_t field, size_t at)
+{
+    uint8_t c = at < field.len ? field.data[at] : '\0';
+
+    if (c == '-' || c == '_') {
+        return "That is base64url; write base64, with '+' and '/' (RFC 9651 "
+               "section 3.3.5).";
+    }
+    if (field.len > 0 && field.data[0] == ':') {
+        return "Before the colon stands Signature-Input's label: sig1=:...:";
+    }
+    if (is_between_colons(field, at)
+        && (c == ' ' || c == '\t' || field.data[at - 1] == ' '))
+    {
+        return "Base64 has no blanks and no line ends in it here.";
+    }
+    if (c == '\'' && is_between_colons(field, at)) {
+        return "That is no base64; has a program written b'...', decode its "
+               "bytes to text.";
+    }
+    if (memchr(field.data, ':', field.len) == NULL) {
+        return "The octets stand under Signature-Input's label, in base64 "
+               "between colons: sig1=:...:";
+    }
+    return NULL;
+}
+
 /* The Signature's member of this label; missing: its end. */
 static place_t
 signature_of(const trial_t *t, const wba_fact_t *fact)
@@ -257,11 +415,18 @@ signature_of(const trial_t *t, const wba_fact_t *fact)
     switch (wba_sf_dict_find(p.field, label, &value)) {
     case WBA_OK:
         (void) member(&p, label, &value);
+        if (value.type != WBA_SF_BYTES) {
+            p.says = "This is no Byte Sequence: base64 between colons, "
+                     "sig1=:...:";
+        }
         return p;
     case WBA_NOT_FOUND:
+        p.says = "There is no signature under Signature-Input's label.";
         return p;
     default:
-        return unreadable(p);
+        p = unreadable(p);
+        p.says = say_value(p.field, p.at);
+        return p;
     }
 }
 
@@ -301,7 +466,6 @@ place_of(const trial_t *t, const wba_fact_t *fact)
     case WBA_REASON_SIGNATURE_AGENT_NOT_HTTPS:
     case WBA_REASON_SIGNATURE_AGENT_TYPED:
     case WBA_REASON_SIGNATURE_AGENT_AMBIGUOUS_MEMBER:
-    case WBA_REASON_SIGNATURE_AGENT_MEMBER_MISSING:
     case WBA_REASON_AGENT_NOT_ALLOWED:
         return agent;
     case WBA_REASON_AUTHORITY_NOT_SERVED:
@@ -325,6 +489,8 @@ place_of(const trial_t *t, const wba_fact_t *fact)
     case WBA_REASON_BAD_COMPONENT_VALUE:
     case WBA_REASON_SCHEME_MISMATCH:
         return component(t, fact, trial_note(t, fact)->at);
+    case WBA_REASON_SIGNATURE_AGENT_MEMBER_MISSING:
+        return agent_component(t, fact);
     case WBA_REASON_TARGET_NOT_COVERED:
     case WBA_REASON_COMPONENT_NOT_COVERED:
     case WBA_REASON_SIGNATURE_AGENT_ABSENT:
@@ -420,4 +586,7 @@ point(const trial_t *t)
     put_blank(wba_str(p.field.data + from, p.at - from));
     color_put(stdout, explain_color(t->verdict.outcome), "^");
     (void) fputs("\n\n", stdout);
+    if (p.says != NULL) {
+        (void) puts(p.says);
+    }
 }

@@ -232,7 +232,9 @@ put_components(const signing_t *s, const wba_mem_t *mem, wba_buf_t *out)
                             s->components[i]);
         }
         wba_buf_byte(out, i ? ' ' : '(');
-        if (text.data[0] == '"' && wba_sf_item_parse(text, &item) == WBA_OK) {
+        if (s->components[i][0] == '"'
+            && wba_sf_item_parse(text, &item) == WBA_OK)
+        {
             wba_sf_write_value(out, &item);
         } else {
             wba_sf_write_string(out, text);

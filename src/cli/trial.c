@@ -114,10 +114,13 @@ read_set(trial_t *t, size_t i, bool well_known)
     }
     if (wba_jwks_parse(text, &options, report, (void *) (uintptr_t) path,
                        &t->sets[i], &summary)
-        != WBA_OK)
+            != WBA_OK
+        || (summary.compromised && summary.usable == 0))
     {
         file_free(text);
-        return cli_fail("%s is no directory: %s%s", path, summary.error,
+        return cli_fail("%s is no directory: %s%s", path,
+                        summary.error[0] ? summary.error
+                                         : "no entry is usable",
                         summary.entries == 0
                             ? "; 'wba jwks' makes one from keys"
                             : "");
@@ -231,9 +234,15 @@ malformed(wba_str_t text, const char *name, wba_status_t status, size_t line)
                         "/path HTTP/1.1, fields, an empty line, the body",
                         name);
     }
-    if (text.data[0] == '>') {
-        return cli_fail("%s begins with '>': remove curl's \"> \" before each "
-                        "line",
+    if (text.data[0] == '>' || text.data[0] == '*') {
+        return cli_fail("%s is what curl -v prints; what was sent, take out "
+                        "of it by: sed -n 's/^> //p'",
+                        name);
+    }
+    if (text.data[0] == ':') {
+        return cli_fail("%s begins with HTTP/2's names; write :method and "
+                        ":path as a line GET /path HTTP/1.1, and :authority "
+                        "as Host",
                         name);
     }
     return cli_fail("%s, line %zu: %s", name, line,
@@ -351,7 +360,8 @@ answer_key(trial_t *t)
         wba_verify_offer(v, &match);
     }
     note->ntried = v->ncandidates;
-    memcpy(note->tried, v->candidates, sizeof(note->tried));
+    memcpy(note->tried, v->candidates,
+           note->ntried * sizeof(note->tried[0]));
     wba_verify_keys(v, WBA_REASON_KEY_UNKNOWN);
 }
 

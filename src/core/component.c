@@ -61,6 +61,17 @@ is_derived(wba_str_t name)
     return is_query_param(name);
 }
 
+wba_str_t
+wba_component_derived_at(size_t i)
+{
+    size_t n = sizeof(derived_names) / sizeof(derived_names[0]);
+
+    if (i < n) {
+        return derived_names[i];
+    }
+    return i == n ? WBA_STR("@query-param") : WBA_STR_NONE;
+}
+
 /* A field name (RFC 9110 section 5.1) in lower case. */
 static bool
 is_field_name(wba_str_t name)
@@ -227,7 +238,10 @@ wba_component_parse(const wba_sf_value_t *item, const wba_mem_t *mem,
 static bool
 same_string(wba_str_t a, wba_str_t b)
 {
-    return (a.data == NULL) == (b.data == NULL) && wba_str_eq(a, b);
+    if (a.data == NULL || b.data == NULL) {
+        return a.data == b.data;
+    }
+    return wba_str_eq(a, b);
 }
 
 bool

@@ -7,6 +7,7 @@
 #define WBA_FACTS_H
 
 #include "body_link.h"
+#include "forgery.h"
 #include "profile.h"
 #include "replay.h"
 #include "siginput.h"
@@ -21,6 +22,12 @@ typedef enum {
     WBA_STAGE_BASED,      /* its signature base was built */
     WBA_STAGE_VERIFIED    /* the crypto said yes */
 } wba_stage_t;
+
+/* One failure that a limit of forgeries has been told of. */
+typedef struct {
+    const wba_forgery_limit_t *limit;
+    uint8_t thumbprint[WBA_THUMBPRINT_SIZE];
+} wba_charge_t;
 
 typedef struct {
     wba_siginput_t input;
@@ -47,6 +54,11 @@ typedef struct {
     int64_t key_nbf;
     int64_t key_exp;
     bool recorded; /* its nonce is in the store, by this request */
+
+    /* What it was charged, in this pass or others; forgiven should it verify
+     * in a later one.  What there is no place for is not. */
+    wba_charge_t charges[WBA_MAX_CANDIDATES];
+    size_t ncharges;
 
     wba_str_t base; /* the signature base, from WBA_STAGE_BASED on */
     bool as_sent;   /* base is wba_sigbase_build_as_sent's */

@@ -242,6 +242,33 @@ move_on(wba_forgery_t *table, place_t place, uint64_t now, uint64_t more,
     }
 }
 
+/* Moves the entry's time back by less, to now at most.  False: there is none.
+ */
+static bool
+move_back(wba_forgery_t *table, place_t place, uint64_t now, uint64_t less)
+{
+    set_t *set = &table->set[place.set];
+    uint64_t old, d;
+    unsigned tries;
+    size_t i;
+
+    for (tries = 0; tries < TRIES; tries++) {
+        i = choose(set, place.tag, now, &old);
+        d = (old & ~TIME_MASK) == place.tag ? ahead(old, now) : 0;
+        if (d == 0) {
+            return false;
+        }
+        d = d > less ? d - less : 0;
+        if (atomic_compare_exchange_strong_explicit(
+                &set->slot[i], &old, place.tag | ((now + d) & TIME_MASK),
+                memory_order_relaxed, memory_order_relaxed))
+        {
+            return true;
+        }
+    }
+    return true; /* others are charging: it is theirs now */
+}
+
 static bool
 has_room(const wba_forgery_t *table, place_t budget,
          const wba_forgery_limit_t *limit, uint64_t now)
@@ -281,6 +308,21 @@ wba_forgery_failed(wba_forgery_t *table, const wba_forgery_limit_t *limit,
         budget = place_of(table, BUDGET_OF_KEY, peer, limit, thumbprint);
     }
     move_on(table, budget, now, limit->interval, limit->depth);
+}
+
+void
+wba_forgery_forgiven(wba_forgery_t *table, const wba_forgery_limit_t *limit,
+                     const wba_peer_t *peer,
+                     const uint8_t thumbprint[WBA_THUMBPRINT_SIZE],
+                     uint64_t now)
+{
+    place_t budget = place_of(table, BUDGET_OF_KEY, peer, limit, thumbprint);
+
+    now *= TICKS;
+    if (!move_back(table, budget, now, limit->interval)) {
+        budget = place_of(table, BUDGET_OF_PEER, peer, limit, NULL);
+        (void) move_back(table, budget, now, limit->interval);
+    }
 }
 
 void

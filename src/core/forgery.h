@@ -11,7 +11,8 @@
  * their very key.
  *
  * Before the crypto is asked: wba_forgery_may_try.  When it has said no:
- * wba_forgery_failed; yes: wba_forgery_verified.  Between a look and what it
+ * wba_forgery_failed; yes: wba_forgery_verified; yes after a no about the same
+ * signature: wba_forgery_forgiven, too.  Between a look and what it
  * leads to other processes may look, too: each may try one more.
  *
  * now is in milliseconds, of a clock that only goes forward and is the same
@@ -82,6 +83,14 @@ void wba_forgery_failed(wba_forgery_t *table, const wba_forgery_limit_t *limit,
                         const wba_peer_t *peer,
                         const uint8_t thumbprint[WBA_THUMBPRINT_SIZE],
                         uint64_t now);
+
+/* One that has failed was none: takes a failure back from the key's budget at
+ * that peer, where there is one, else from the peer's. */
+void wba_forgery_forgiven(wba_forgery_t *table,
+                          const wba_forgery_limit_t *limit,
+                          const wba_peer_t *peer,
+                          const uint8_t thumbprint[WBA_THUMBPRINT_SIZE],
+                          uint64_t now);
 
 /* One went well: the key is known at that peer.  Writes only where that is not
  * on record, or not for much longer. */

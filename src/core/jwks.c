@@ -168,6 +168,16 @@ take(parser_t *p, const json_t *entry)
     return WBA_OK;
 }
 
+/* Whether the key just read, or not taken, could be one that is in use. */
+static bool
+may_be_held(const parser_t *p)
+{
+    const uint8_t *thumbprint = p->jwk.key.thumbprint;
+
+    return thumbprint != NULL
+           && (p->options->test_keys || !wba_jwk_is_test_key(thumbprint));
+}
+
 static wba_status_t
 parse_entry(parser_t *p, size_t index, const json_t *entry)
 {
@@ -177,6 +187,7 @@ parse_entry(parser_t *p, size_t index, const json_t *entry)
     wba_status_t rc = wba_jwk_parse(entry, &p->jwk, &alert, &text);
 
     if (rc != WBA_OK) {
+        p->summary->compromised += alert && may_be_held(p);
         note(p, index, entry, alert ? WBA_JWKS_ALERT : WBA_JWKS_SKIPPED, text);
         return WBA_OK;
     }
@@ -229,7 +240,9 @@ parse_entries(parser_t *p, const json_t *keys, wba_keyset_t *set)
     for (i = 0; i < n && rc == WBA_OK; i++) {
         rc = parse_entry(p, i, bare ? keys : json_array_get(keys, i));
     }
-    if (rc == WBA_OK && n > 0 && p->summary->usable == 0) {
+    if (rc == WBA_OK && n > 0 && p->summary->usable == 0
+        && p->summary->compromised == 0)
+    {
         return fail(p->summary, WBA_INVALID, "no entry is usable");
     }
     if (rc == WBA_OK) {

@@ -50,13 +50,17 @@ typedef void (*wba_jwks_report_pt)(void *ctx, const wba_jwks_note_t *note);
 typedef struct {
     size_t entries; /* members of "keys" */
     size_t usable;
+    size_t compromised; /* keys that might be in use, were it not that their
+                           private half is published */
     char error[160]; /* what is wrong with the document as a whole */
 } wba_jwks_summary_t;
 
 /*
  * Parses a JWK Set.  WBA_OK: set holds every usable key (caller frees
- * set->data), {"keys":[]} included.  WBA_INVALID: not JSON, duplicate members,
- * no "keys" array, or entries of which none is usable.  WBA_TOO_LARGE: a bound
+ * set->data): none for {"keys":[]}, nor where no entry is usable and one is
+ * compromised, since whoever goes on with the keys held before would go on with
+ * one that everybody has.  WBA_INVALID: not JSON, duplicate members, no "keys"
+ * array, or entries of which none is usable for other reasons.  WBA_TOO_LARGE: a bound
  * of options or WBA_MAX_JSON_DEPTH.  WBA_NO_MEMORY.  report may be NULL.
  * Does not look at nbf and exp against the time: that is done at each use.
  */

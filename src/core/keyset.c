@@ -279,3 +279,23 @@ wba_keyset_key(wba_keyset_t set, size_t i, wba_key_t *key)
     key->exponent = wba_str(p + r.pub_len, r.exponent_len);
     key->kid = wba_str(p + r.pub_len + r.exponent_len, r.kid_len);
 }
+
+bool
+wba_keyset_has(wba_keyset_t set, wba_str_t keyid)
+{
+    uint8_t text[WBA_THUMBPRINT_TEXT_SIZE];
+    wba_key_t key;
+    size_t i, n = wba_keyset_count(set);
+
+    for (i = 0; i < n; i++) {
+        wba_keyset_key(set, i, &key);
+        if (key.kid.len != 0 && wba_str_eq(key.kid, keyid)) {
+            return true;
+        }
+        wba_thumbprint_text(key.thumbprint, text);
+        if (wba_str_eq(wba_str(text, sizeof(text)), keyid)) {
+            return true;
+        }
+    }
+    return false;
+}

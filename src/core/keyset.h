@@ -38,4 +38,12 @@ wba_status_t wba_keyset_check(wba_keyset_t set);
 size_t wba_keyset_count(wba_keyset_t set);
 void wba_keyset_key(wba_keyset_t set, size_t i, wba_key_t *key);
 
+/* For a checked set: whether keyid is the kid, or the thumbprint's text, of a
+ * key in it.  Looks at one after the other: not for the request path. */
+bool wba_keyset_has(wba_keyset_t set, wba_str_t keyid);
+
+/* Bytes of a block, for each key, where keys are Ed25519's and have kids as
+ * long as thumbprints; RSA keys take 400.  To size memory by. */
+#define WBA_KEYSET_PER_KEY 150
+
 #endif

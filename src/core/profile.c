@@ -58,18 +58,25 @@ static const struct {
 };
 
 #define NPROFILES (sizeof(profiles) / sizeof(profiles[0]))
+#define NLENIENCIES (sizeof(leniencies) / sizeof(leniencies[0]))
 
 unsigned
 wba_lenient_by_name(wba_str_t name)
 {
     size_t i;
 
-    for (i = 0; i < sizeof(leniencies) / sizeof(leniencies[0]); i++) {
+    for (i = 0; i < NLENIENCIES; i++) {
         if (wba_str_eq(leniencies[i].name, name)) {
             return leniencies[i].flag;
         }
     }
     return 0;
+}
+
+wba_str_t
+wba_lenient_at(size_t i)
+{
+    return i < NLENIENCIES ? leniencies[i].name : WBA_STR_NONE;
 }
 
 const wba_profile_t *

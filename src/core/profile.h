@@ -53,6 +53,9 @@ typedef struct {
 /* The leniency (WBA_LENIENT_*) of that name, or 0. */
 unsigned wba_lenient_by_name(wba_str_t name);
 
+/* The i-th leniency's name; data NULL behind the last. */
+wba_str_t wba_lenient_at(size_t i);
+
 /* The built-in profile of that name (tap, agent-pay, web-bot-auth), or NULL. */
 const wba_profile_t *wba_profile_find(wba_str_t name);
 

@@ -95,11 +95,11 @@ typedef struct {
     uint64_t fingerprint;
     uint64_t place; /* the other half of the hash */
     uint32_t partition;
+    unsigned slot;
     bucket_t *bucket[2];
     unsigned space[2]; /* of each bucket: mask of slots that are free */
     ticks_t until;
     bucket_t *into;
-    unsigned slot;
 } item_t;
 
 _Static_assert(sizeof(partition_t) == LINE, "a lock is one cache line");
@@ -231,9 +231,9 @@ wba_replay_size(uint64_t live)
 }
 
 static partition_t *
-partition_at(wba_replay_t *table, uint32_t i)
+partition_at(const wba_replay_t *table, uint32_t i)
 {
-    return (partition_t *) (void *) (table + 1) + i;
+    return (partition_t *) (uintptr_t) (table + 1) + i;
 }
 
 static const bucket_t *
@@ -421,8 +421,8 @@ item_locate(const wba_replay_t *table, const wba_nonce_t *nonce, item_t *item)
     }
 }
 
-/* Under the lock: whether the bucket holds a live entry of fingerprint, and
- * which of its slots are free. */
+/* Under the lock, or as a guess: whether the bucket holds a live entry of
+ * fingerprint, and which of its slots are free. */
 static bool
 bucket_scan(const bucket_t *bucket, uint64_t fingerprint, ticks_t now,
             unsigned *space)
@@ -612,9 +612,10 @@ items_place(item_t *items, size_t n)
     return true;
 }
 
-/* Under the locks. */
+/* What can be said of the items, FRESH: each has a slot; under the locks, or as
+ * a guess. */
 static wba_store_answer_t
-items_record(wba_replay_t *table, item_t *items, size_t n, ticks_t now)
+items_weigh(const wba_replay_t *table, item_t *items, size_t n, ticks_t now)
 {
     bool seen = false, forgotten = false;
     size_t i;
@@ -635,13 +636,20 @@ items_record(wba_replay_t *table, item_t *items, size_t n, ticks_t now)
     if (forgotten) {
         return WBA_STORE_COLD;
     }
-    if (!items_place(items, n)) {
-        return WBA_STORE_FULL;
-    }
-    for (i = 0; i < n; i++) {
+    return items_place(items, n) ? WBA_STORE_FRESH : WBA_STORE_FULL;
+}
+
+/* Under the locks. */
+static wba_store_answer_t
+items_record(wba_replay_t *table, item_t *items, size_t n, ticks_t now)
+{
+    wba_store_answer_t answer = items_weigh(table, items, n, now);
+    size_t i;
+
+    for (i = 0; i < n && answer == WBA_STORE_FRESH; i++) {
         item_write(table, &items[i]);
     }
-    return WBA_STORE_FRESH;
+    return answer;
 }
 
 wba_store_answer_t
@@ -668,6 +676,22 @@ wba_replay_record(wba_replay_t *table, const wba_nonce_t *nonces, size_t n,
     answer = items_record(table, items, n, ticks(table, now));
     partitions_unlock(table, partitions, locked);
     return answer;
+}
+
+wba_store_answer_t
+wba_replay_foresee(const wba_replay_t *table, const wba_nonce_t *nonces,
+                   size_t n, int64_t skew, const wba_clock_t *now)
+{
+    item_t items[WBA_MAX_SIGNATURES];
+
+    if (!in_range(nonces, n)) {
+        return WBA_STORE_UNAVAILABLE;
+    }
+    if (is_cold(table, nonces, n, skew)) {
+        return WBA_STORE_COLD;
+    }
+    n = items_locate(table, nonces, n, now, items);
+    return items_weigh(table, items, n, ticks(table, now));
 }
 
 bool

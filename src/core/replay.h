@@ -127,6 +127,14 @@ wba_store_answer_t wba_replay_record(wba_replay_t *table,
                                      const wba_nonce_t *nonces, size_t n,
                                      int64_t skew, const wba_clock_t *now);
 
+/* What wba_replay_record would say now, as far as that can be told without a
+ * lock and without writing: a guess where others record meanwhile.  FRESH:
+ * nothing is known against it.  A jump of the clock that no record has noticed
+ * is not noticed here either. */
+wba_store_answer_t wba_replay_foresee(const wba_replay_t *table,
+                                      const wba_nonce_t *nonces, size_t n,
+                                      int64_t skew, const wba_clock_t *now);
+
 /* Walks the whole table: for tests and tools. */
 void wba_replay_stats(const wba_replay_t *table, const wba_clock_t *now,
                       wba_replay_stats_t *stats);

@@ -47,7 +47,7 @@ text(wba_str_t s)
 
     for (i = 0; i < s.len && i < sizeof(ascii); i++) {
         plain &= s.data[i] < 0x80;
-        ascii[i] = s.data[i] < 0x80 ? (char) s.data[i] : '?';
+        ascii[i] = (char) (s.data[i] < 0x80 ? s.data[i] : '?');
     }
     return plain ? json_stringn((const char *) s.data, s.len)
                  : json_stringn(ascii, i);

@@ -42,6 +42,9 @@ bool wba_component_eq(const wba_component_t *a, const wba_component_t *b);
 wba_status_t wba_component_from_text(wba_str_t text, const wba_mem_t *mem,
                                      wba_component_t *out);
 
+/* The i-th derived component of a request; data NULL behind the last. */
+wba_str_t wba_component_derived_at(size_t i);
+
 /* The components of an inner list, checked and free of duplicates. */
 typedef struct {
     wba_component_t items[WBA_MAX_COMPONENTS];

@@ -55,13 +55,18 @@ typedef struct {
     /* Asked where the policy has a limit of forgeries: whether a verification
      * with the key of that thumbprint may be tried for who sent message.
      * Then told of each that was: good, or bad once for each key by which a
-     * signature was tried in vain.  NULL, both: nothing is limited. */
+     * signature was tried in vain.  forgive takes one bad back: what failed
+     * over one pass's authority or scheme has verified over another's.  NULL,
+     * all: nothing is limited. */
     bool (*may_try)(void *ctx, const wba_message_t *message,
                     const wba_forgery_limit_t *limit,
                     const uint8_t *thumbprint);
     void (*tried)(void *ctx, const wba_message_t *message,
                   const wba_forgery_limit_t *limit, const uint8_t *thumbprint,
                   bool good);
+    void (*forgive)(void *ctx, const wba_message_t *message,
+                    const wba_forgery_limit_t *limit,
+                    const uint8_t *thumbprint);
 
     /* For signatures that are sent again and again; NULL: none. */
     wba_verdict_cache_t *verdicts;
@@ -90,6 +95,13 @@ typedef struct {
  * that v->key.agent_url names. */
 #define WBA_DISCOVERED ((unsigned) -1)
 
+/* What only a request with signatures needs: one without costs no more than
+ * to find that out. */
+typedef struct {
+    wba_keyring_match_t candidates[WBA_MAX_CANDIDATES];
+    wba_nonce_t nonces[WBA_MAX_SIGNATURES];
+} wba_verify_room_t;
+
 typedef struct {
     const wba_env_t *env;
     const wba_message_t *message;
@@ -102,12 +114,13 @@ typedef struct {
     size_t current; /* the signature being worked on */
     bool asked;     /* WBA_NEED_KEY is out */
     wba_need_key_t key;
-    wba_keyring_match_t candidates[WBA_MAX_CANDIDATES];
+    wba_keyring_match_t *candidates; /* in a wba_verify_room_t from mem; NULL
+                                        where there are no facts */
     size_t ncandidates;
 
     wba_digest_t *digest; /* from mem, at WBA_NEED_BODY; NULL: not wanted */
     wba_body_link_reader_t *link; /* the same */
-    wba_nonce_t nonces[WBA_MAX_SIGNATURES];
+    wba_nonce_t *nonces; /* the same */
     size_t nnonces;
 } wba_verify_t;
 
@@ -148,6 +161,12 @@ void wba_verify_feed(wba_verify_t *v, const void *data, size_t len);
 /* At WBA_NEED_BODY: the whole body was fed; complete false: it could not be
  * read. */
 void wba_verify_body(wba_verify_t *v, bool complete);
+
+/* Sets out in v->nonces what will have to be recorded before the request
+ * passes, if its body is as it should be; how many, 0: nothing, or the request
+ * does not pass anyway.  For a host that asks before the end: not between
+ * WBA_NEED_RECORD and its answer. */
+size_t wba_verify_foresee(wba_verify_t *v, int64_t now);
 
 /* At WBA_NEED_RECORD: what the store said about v->nonces, which are distinct.
  * Anything but WBA_STORE_FRESH fails every signature that has verified. */

@@ -273,22 +273,3 @@ wba_verify_keys(wba_verify_t *v, wba_reason_t why)
     }
     fact->aside = why;
 }
-
-/* The limit of forgeries. */
-
-bool
-wba_verify_may_try(const wba_verify_t *v, const wba_key_t *key)
-{
-    return v->policy->forgery == NULL || v->env->may_try == NULL
-           || v->env->may_try(v->env->ctx, v->message, v->policy->forgery,
-                              key->thumbprint);
-}
-
-void
-wba_verify_tried(const wba_verify_t *v, const wba_key_t *key, bool good)
-{
-    if (v->policy->forgery != NULL && v->env->tried != NULL) {
-        v->env->tried(v->env->ctx, v->message, v->policy->forgery,
-                      key->thumbprint, good);
-    }
-}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What the parts of wba_verify share: reading the fields (verify_read.c), who
- * may answer for a signature (verify_keys.c), and the machine (verify.c).
+ * may answer for a signature (verify_keys.c), whether it verifies
+ * (verify_try.c), and the machine (verify.c).
  */
 #ifndef WBA_VERIFY_PRIVATE_H
 #define WBA_VERIFY_PRIVATE_H
@@ -19,9 +20,13 @@ void wba_verify_ask(wba_verify_t *v, const wba_fact_t *fact);
 const wba_directory_t *wba_verify_directory(const wba_verify_t *v,
                                             unsigned directory);
 
-/* The limit of forgeries: whether the crypto may be asked about a signature by
- * that key, and what it has said. */
-bool wba_verify_may_try(const wba_verify_t *v, const wba_key_t *key);
-void wba_verify_tried(const wba_verify_t *v, const wba_key_t *key, bool good);
+/* Tries the keys offered for fact, which is attributed: it has verified, or
+ * says why not. */
+void wba_verify_try(wba_verify_t *v, wba_fact_t *fact, int64_t now);
+
+/* What is recorded of fact where the key with that thumbprint, borrowed,
+ * verifies it. */
+wba_nonce_t wba_verify_nonce(const wba_fact_t *fact,
+                             const uint8_t *thumbprint);
 
 #endif

@@ -327,6 +327,19 @@ read_claims(wba_verify_t *v)
     }
 }
 
+static bool
+make_room(wba_verify_t *v)
+{
+    wba_verify_room_t *room = wba_alloc(v->mem, sizeof(*room));
+
+    if (room == NULL) {
+        return false;
+    }
+    v->candidates = room->candidates;
+    v->nonces = room->nonces;
+    return true;
+}
+
 void
 wba_verify_init(wba_verify_t *v, const wba_env_t *env,
                 const wba_message_t *message, const wba_mem_t *mem)
@@ -353,6 +366,9 @@ wba_verify_init(wba_verify_t *v, const wba_env_t *env,
     facts->reason = read_members(v, field);
     if (facts->reason == WBA_REASON_OK) {
         facts->reason = read_values(v);
+    }
+    if (facts->reason == WBA_REASON_OK && !make_room(v)) {
+        facts->reason = WBA_REASON_OUT_OF_MEMORY;
     }
     read_claims(v);
 }

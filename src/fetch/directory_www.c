@@ -86,6 +86,16 @@ is_www_of(wba_str_t longer, wba_str_t shorter)
                                 shorter);
 }
 
+/* None and an empty one are two things. */
+static bool
+is_same_query(wba_str_t a, wba_str_t b)
+{
+    if (a.data == NULL || b.data == NULL) {
+        return a.data == b.data;
+    }
+    return wba_str_eq(a, b);
+}
+
 static bool
 is_www_hop(const wba_uri_t *from, const wba_uri_t *to)
 {
@@ -94,8 +104,7 @@ is_www_hop(const wba_uri_t *from, const wba_uri_t *to)
                || is_www_of(to->host, from->host))
            && port_of(from) == port_of(to)
            && wba_str_eq(from->path, to->path)
-           && (from->query.data == NULL) == (to->query.data == NULL)
-           && wba_str_eq(from->query, to->query);
+           && is_same_query(from->query, to->query);
 }
 
 bool
@@ -106,7 +115,7 @@ wba_directory_redirects(const wba_fetch_result_t *result, const char *url,
     wba_uri_t asked, named;
 
     if (result->error != WBA_FETCH_OK || !is_same_thing(result->status)
-        || location.len >= size
+        || location.data == NULL || location.len >= size
         || wba_uri_parse(wba_str_z(url), &asked) != WBA_OK
         || wba_uri_parse(location, &named) != WBA_OK
         || !is_www_hop(&asked, &named))

@@ -210,7 +210,8 @@ decide(wba_redis_t *redis, wba_str_t marker)
 {
     const char *run_id = redis->stats.run_id;
     int64_t epoch = 0, now = wba_redis_wall(redis);
-    bool known = wba_redis_marker_read(marker, run_id, &epoch);
+    bool known = marker.data != NULL
+                 && wba_redis_marker_read(marker, run_id, &epoch);
     bool nameless = strcmp(run_id, WBA_REDIS_NO_RUN_ID) == 0;
 
     redis->lost_pending = redis->lost_pending || redis->lost;

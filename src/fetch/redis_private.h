@@ -152,6 +152,11 @@ void wba_redis_doom(wba_redis_t *redis, wba_redis_problem_t problem,
 void wba_redis_tell(wba_redis_t *redis, wba_redis_severity_t severity,
                     const char *text);
 
+/* The same of why the connection is dropped, unless that was told last; and
+ * that the server is full, once a minute. */
+void wba_redis_tell_problem(wba_redis_t *redis);
+void wba_redis_tell_full(wba_redis_t *redis);
+
 uint64_t wba_redis_now(const wba_redis_t *redis);
 int64_t wba_redis_wall(const wba_redis_t *redis);
 
@@ -172,6 +177,17 @@ bool wba_redis_link_argv(wba_redis_t *redis, int argc, const char **argv,
                          const size_t *lens);
 
 void wba_redis_link_event(wba_redis_t *redis, unsigned events);
+
+/* --- nonces as the store has them */
+
+void wba_redis_entry(const wba_nonce_t *nonce, wba_redis_entry_t *entry);
+
+/* Ordered, each key once with the latest until.  Returns how many. */
+unsigned wba_redis_entries(const wba_nonce_t *nonces, size_t n,
+                           wba_redis_entry_t *entries);
+
+/* n from 1 on. */
+int64_t wba_redis_least_created(const wba_nonce_t *nonces, size_t n);
 
 /* --- wba_redis: what link and handshake call */
 

@@ -96,6 +96,9 @@ wba_redis_problem_of(wba_str_t error)
 {
     size_t i, n;
 
+    if (error.data == NULL) {
+        return WBA_REDIS_REFUSED;
+    }
     for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
         n = strlen(errors[i].prefix);
         if (begins(error, errors[i].prefix)
@@ -330,7 +333,7 @@ wba_redis_printable(char *out, size_t size, const char *text)
     size_t i;
 
     for (i = 0; i + 1 < size && text[i] != '\0'; i++) {
-        out[i] = text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : '?';
+        out[i] = (char) (text[i] >= 0x20 && text[i] <= 0x7e ? text[i] : '?');
     }
     out[i] = '\0';
 }

@@ -14,7 +14,6 @@
 #include "redis_private.h"
 
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define NEVER UINT64_MAX
@@ -29,8 +28,6 @@
 #define FIRST_PAUSE 50
 #define LAST_PAUSE 5000
 #define STEADY 5000
-
-#define FULL_PAUSE 60000 /* milliseconds between lines that say it is full */
 
 uint64_t
 wba_redis_now(const wba_redis_t *redis)
@@ -91,50 +88,6 @@ arm(wba_redis_t *redis)
 }
 
 /* --- words */
-
-void
-wba_redis_tell(wba_redis_t *redis, wba_redis_severity_t severity,
-               const char *text)
-{
-    const wba_redis_options_t *o = redis->options;
-    char where[128], line[360];
-
-    if (o->unix_path != NULL) {
-        snprintf(where, sizeof(where), "unix:%.110s", o->unix_path);
-    } else {
-        snprintf(where, sizeof(where), "%.64s port %u",
-                 o->address == NULL ? "" : o->address, o->port);
-    }
-    snprintf(line, sizeof(line), "redis %s: %.200s", where, text);
-    wba_redis_printable(line, sizeof(line), line);
-    redis->hooks->report(redis->loop, severity, line);
-}
-
-void
-wba_redis_doom(wba_redis_t *redis, wba_redis_problem_t problem,
-               const char *detail)
-{
-    if (redis->doom == WBA_REDIS_GOOD) {
-        redis->doom = problem;
-        wba_redis_printable(redis->detail, sizeof(redis->detail),
-                            detail == NULL ? "" : detail);
-    }
-}
-
-static void
-tell_problem(wba_redis_t *redis)
-{
-    char text[200];
-
-    if (redis->told == redis->doom) {
-        return;
-    }
-    snprintf(text, sizeof(text), "%s%s%s",
-             wba_redis_problem_text(redis->doom), redis->detail[0] ? ": " : "",
-             redis->detail);
-    wba_redis_tell(redis, wba_redis_problem_severity(redis->doom), text);
-    redis->told = redis->doom;
-}
 
 /* --- tickets */
 
@@ -238,18 +191,6 @@ wba_redis_expect(wba_redis_t *redis, wba_redis_kind_t kind)
 /* --- replies */
 
 static void
-tell_full(wba_redis_t *redis)
-{
-    uint64_t now = wba_redis_now(redis);
-
-    if (now >= redis->full_again) {
-        redis->full_again = now + FULL_PAUSE;
-        wba_redis_tell(redis, wba_redis_problem_severity(WBA_REDIS_OOM),
-                       wba_redis_problem_text(WBA_REDIS_OOM));
-    }
-}
-
-static void
 on_record(wba_redis_t *redis, wba_redis_ticket_t *ticket, bool late)
 {
     wba_redis_sum_t *sum = &ticket->sum;
@@ -261,7 +202,7 @@ on_record(wba_redis_t *redis, wba_redis_ticket_t *ticket, bool late)
         redis->late = 0;
     }
     if (sum->problem == WBA_REDIS_OOM) {
-        tell_full(redis);
+        wba_redis_tell_full(redis);
     } else if (sum->problem != WBA_REDIS_GOOD) {
         wba_redis_doom(redis, sum->problem, NULL);
     }
@@ -338,7 +279,7 @@ drop(wba_redis_t *redis)
     while (redis->held.head != NULL && !hopeful(redis)) {
         ready(redis, shift(&redis->held), WBA_STORE_UNAVAILABLE);
     }
-    tell_problem(redis);
+    wba_redis_tell_problem(redis);
     redis->doom = WBA_REDIS_GOOD;
 }
 
@@ -584,63 +525,6 @@ wba_redis_stats(const wba_redis_t *redis, wba_redis_stats_t *stats)
 
 /* --- records */
 
-static void
-make_entry(const wba_nonce_t *nonce, wba_redis_entry_t *entry)
-{
-    crypto_hash_sha256_state state;
-
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, nonce->thumbprint, WBA_THUMBPRINT_SIZE);
-    crypto_hash_sha256_update(&state, nonce->nonce.data, nonce->nonce.len);
-    crypto_hash_sha256_final(&state, entry->key);
-    entry->until = nonce->until;
-}
-
-/* Ordered, each key once with the latest until.  Returns how many. */
-static unsigned
-make_entries(const wba_nonce_t *nonces, size_t n, wba_redis_entry_t *entries)
-{
-    wba_redis_entry_t entry;
-    unsigned at, count = 0;
-    size_t i;
-    int order;
-
-    for (i = 0; i < n; i++) {
-        make_entry(&nonces[i], &entry);
-        order = 1;
-        for (at = count; at > 0; at--) {
-            order = memcmp(entry.key, entries[at - 1].key, WBA_REDIS_KEY);
-            if (order >= 0) {
-                break;
-            }
-        }
-        if (at > 0 && order == 0) {
-            if (entries[at - 1].until < entry.until) {
-                entries[at - 1].until = entry.until;
-            }
-            continue;
-        }
-        memmove(&entries[at + 1], &entries[at], (count - at) * sizeof(entry));
-        entries[at] = entry;
-        count++;
-    }
-    return count;
-}
-
-static int64_t
-least_created(const wba_nonce_t *nonces, size_t n)
-{
-    int64_t least = nonces[0].created;
-    size_t i;
-
-    for (i = 1; i < n; i++) {
-        if (nonces[i].created < least) {
-            least = nonces[i].created;
-        }
-    }
-    return least;
-}
-
 static wba_redis_ticket_t *
 answer_cold(wba_redis_t *redis)
 {
@@ -692,28 +576,42 @@ send_now(wba_redis_t *redis, const wba_redis_entry_t *entries, unsigned n)
     return NULL;
 }
 
+wba_store_answer_t
+wba_redis_foresee(const wba_redis_t *redis, const wba_nonce_t *nonces,
+                  size_t n, int64_t skew)
+{
+    bool usable = wba_redis_usable(redis);
+
+    if ((!usable && !hopeful(redis)) || n == 0 || n > WBA_MAX_SIGNATURES
+        || redis->waiting >= redis->options->max_waiting)
+    {
+        return WBA_STORE_UNAVAILABLE;
+    }
+    return usable && is_cold(redis, wba_redis_least_created(nonces, n), skew)
+               ? WBA_STORE_COLD
+               : WBA_STORE_FRESH;
+}
+
 wba_redis_ticket_t *
 wba_redis_record(wba_redis_t *redis, const wba_nonce_t *nonces, size_t n,
                  int64_t skew, wba_redis_done_pt done, void *ctx)
 {
     wba_redis_entry_t entries[WBA_MAX_SIGNATURES + 1];
     wba_redis_ticket_t *ticket;
-    bool usable = wba_redis_usable(redis);
-    int64_t created;
     unsigned count;
 
-    if ((!usable && !hopeful(redis)) || n == 0 || n > WBA_MAX_SIGNATURES
-        || redis->waiting >= redis->options->max_waiting)
-    {
+    switch (wba_redis_foresee(redis, nonces, n, skew)) {
+    case WBA_STORE_UNAVAILABLE:
         return NULL;
-    }
-    created = least_created(nonces, n);
-    if (usable && is_cold(redis, created, skew)) {
+    case WBA_STORE_COLD:
         ticket = answer_cold(redis);
-    } else {
-        count = make_entries(nonces, n, entries);
-        ticket = usable ? send_now(redis, entries, count)
-                        : hold(redis, entries, count, created, skew);
+        break;
+    default:
+        count = wba_redis_entries(nonces, n, entries);
+        ticket = wba_redis_usable(redis)
+                     ? send_now(redis, entries, count)
+                     : hold(redis, entries, count,
+                            wba_redis_least_created(nonces, n), skew);
     }
     if (ticket != NULL) {
         redis->waiting++;
@@ -739,7 +637,7 @@ wba_redis_remember(wba_redis_t *redis, const wba_nonce_t *nonces, size_t n)
     size_t i;
 
     for (i = 0; i < n && !redis->lost; i++) {
-        make_entry(&nonces[i], &entry);
+        wba_redis_entry(&nonces[i], &entry);
         if (!wba_redis_backlog_add(&redis->backlog, &entry)) {
             redis->lost = true;
             wba_redis_backlog_clear(&redis->backlog);

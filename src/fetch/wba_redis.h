@@ -115,6 +115,12 @@ wba_redis_ticket_t *wba_redis_record(wba_redis_t *redis,
                                      int64_t skew, wba_redis_done_pt done,
                                      void *ctx);
 
+/* What wba_redis_record would say at once: UNAVAILABLE where it gives no
+ * ticket, COLD; FRESH: it takes a reply to know.  n from 1 on. */
+wba_store_answer_t wba_redis_foresee(const wba_redis_t *redis,
+                                     const wba_nonce_t *nonces, size_t n,
+                                     int64_t skew);
+
 /*
  * Nonces that were accepted without the store, while it was not usable
  * (on_error=local): they are sent to it, each for what is left of its life,

@@ -10,11 +10,33 @@
 
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
+static char *
+ngx_http_wba_challenge_word(ngx_conf_t *cf, ngx_str_t *value,
+    const wba_str_t *names, size_t n)
+{
+    size_t         i;
+    ngx_str_t      hint;
+    wba_nearest_t  nearest;
+
+    wba_nearest_init(&nearest, ngx_http_wba_view(*value));
+    for (i = 0; i < n; i++) {
+        wba_nearest_offer(&nearest, names[i]);
+    }
+    hint = ngx_http_wba_did_you_mean(cf, &nearest);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid challenge \"%V\"%V, write \"on\", \"off\" or "
+                       "\"on nonce\"", value, &hint);
+    return NGX_CONF_ERROR;
+}
+
 char *
 ngx_http_web_bot_auth_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_str_t                         *value = cf->args->elts;
     ngx_http_web_bot_auth_loc_conf_t  *lcf = conf;
+    static const wba_str_t             words[] = { NGX_HTTP_WBA_NAME("on"),
+                                                   NGX_HTTP_WBA_NAME("off") };
+    static const wba_str_t             nonce = NGX_HTTP_WBA_NAME("nonce");
 
     if (lcf->challenge != NGX_CONF_UNSET_UINT) {
         return "is duplicate";
@@ -27,10 +49,7 @@ ngx_http_web_bot_auth_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         lcf->challenge = NGX_HTTP_WBA_CHALLENGE_OFF;
 
     } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\", write \"on\", \"off\" or "
-                           "\"on nonce\"", &value[1]);
-        return NGX_CONF_ERROR;
+        return ngx_http_wba_challenge_word(cf, &value[1], words, 2);
     }
 
     if (cf->args->nelts == 2) {
@@ -39,11 +58,7 @@ ngx_http_web_bot_auth_challenge(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (lcf->challenge == NGX_HTTP_WBA_CHALLENGE_OFF
         || ngx_strcmp(value[2].data, "nonce") != 0)
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\" after \"%V\", write "
-                           "\"on\", \"off\" or \"on nonce\"",
-                           &value[2], &value[1]);
-        return NGX_CONF_ERROR;
+        return ngx_http_wba_challenge_word(cf, &value[2], &nonce, 1);
     }
     lcf->challenge = NGX_HTTP_WBA_CHALLENGE_NONCE;
     return NGX_CONF_OK;

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a server or a location says: creating, merging, setters, warnings.  The
- * http level, directory blocks and rules have files of their own.
+ * What a server or a location says: creating, merging, setters.  The http
+ * level, directory blocks and rules have files of their own.
  */
 #include "ngx_http_web_bot_auth_module.h"
 
-static char *ngx_http_wba_make_policy(ngx_conf_t *cf,
-    ngx_http_web_bot_auth_loc_conf_t *conf);
-static void ngx_http_wba_warn_server(ngx_conf_t *cf,
-    ngx_http_web_bot_auth_loc_conf_t *conf);
+static void ngx_http_wba_make_policy(ngx_http_web_bot_auth_loc_conf_t *conf);
 
 /* ---- server */
 
@@ -54,6 +51,7 @@ ngx_http_web_bot_auth_create_loc_conf(ngx_conf_t *cf)
         return NULL;
     }
 
+    conf->place = ngx_http_wba_here(cf);
     conf->mode = NGX_CONF_UNSET_UINT;
     conf->dry_run = NGX_CONF_UNSET;
     conf->clock_skew = NGX_CONF_UNSET;
@@ -153,16 +151,19 @@ ngx_http_web_bot_auth_merge_loc_conf(ngx_conf_t *cf, void *parent,
             conf->answers[i] = prev->answers[i];
         }
     }
-    if (ngx_http_wba_make_policy(cf, conf) != NGX_CONF_OK) {
+    ngx_http_wba_make_policy(conf);
+    if (ngx_http_wba_challenge_merge(cf, prev, conf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
-    return ngx_http_wba_challenge_merge(cf, prev, conf);
+    if (conf->mode != WBA_MODE_OFF) {
+        ngx_http_wba_check_location(cf, prev, conf);
+    }
+    return NGX_CONF_OK;
 }
 
 /* Core's view of the merged settings. */
-static char *
-ngx_http_wba_make_policy(ngx_conf_t *cf,
-    ngx_http_web_bot_auth_loc_conf_t *conf)
+static void
+ngx_http_wba_make_policy(ngx_http_web_bot_auth_loc_conf_t *conf)
 {
     ngx_uint_t     i;
     wba_policy_t  *policy = &conf->policy;
@@ -187,107 +188,13 @@ ngx_http_wba_make_policy(ngx_conf_t *cf,
         policy->ncomponents = conf->components->nelts;
     }
     if (conf->rules) {
-        policy->rules = conf->rules->elts;
-        policy->nrules = conf->rules->nelts;
+        policy->rules = conf->rules->rules.elts;
+        policy->nrules = conf->rules->rules.nelts;
     }
     for (i = 0; i < WBA_CLASS_COUNT; i++) {
         if (conf->answers[i] != NGX_HTTP_WBA_UNSET_ANSWER) {
             policy->answers[i] = conf->answers[i];
         }
-    }
-
-    if (conf->mode != WBA_MODE_OFF) {
-        ngx_http_wba_warn_server(cf, conf);
-    }
-    return NGX_CONF_OK;
-}
-
-static ngx_uint_t
-ngx_http_wba_server_has_name(ngx_http_core_srv_conf_t *cscf)
-{
-    ngx_uint_t               i;
-    ngx_http_server_name_t  *names = cscf->server_names.elts;
-
-    for (i = 0; i < cscf->server_names.nelts; i++) {
-        if (names[i].name.len) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static ngx_uint_t
-ngx_http_wba_addr_serves(ngx_http_conf_addr_t *addr,
-    ngx_http_core_srv_conf_t *cscf)
-{
-    ngx_uint_t                  i;
-    ngx_http_core_srv_conf_t  **servers = addr->servers.elts;
-
-    for (i = 0; i < addr->servers.nelts; i++) {
-        if (servers[i] == cscf) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static ngx_uint_t
-ngx_http_wba_server_is_plain(ngx_conf_t *cf, ngx_http_core_srv_conf_t *cscf)
-{
-    ngx_uint_t                  i, j;
-    ngx_http_conf_port_t       *port;
-    ngx_http_conf_addr_t       *addr;
-    ngx_http_core_main_conf_t  *cmcf;
-
-    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-    if (cmcf->ports == NULL) {
-        return 0;
-    }
-
-    port = cmcf->ports->elts;
-    for (i = 0; i < cmcf->ports->nelts; i++) {
-        addr = port[i].addrs.elts;
-        for (j = 0; j < port[i].addrs.nelts; j++) {
-            if (!addr[j].opt.ssl && ngx_http_wba_addr_serves(&addr[j], cscf)) {
-                return 1;
-            }
-        }
-    }
-    return 0;
-}
-
-/* Once per server: what will keep every request from verifying, or makes
- * verification worth less. */
-static void
-ngx_http_wba_warn_server(ngx_conf_t *cf,
-    ngx_http_web_bot_auth_loc_conf_t *conf)
-{
-    ngx_http_core_srv_conf_t           *cscf;
-    ngx_http_web_bot_auth_main_conf_t  *mcf;
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
-    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-    if (cscf == mcf->warned || cscf->file_name == NULL) {
-        return;
-    }
-
-    if (conf->authority == NGX_HTTP_WBA_AUTHORITY_SERVER_NAME
-        && !ngx_http_wba_server_has_name(cscf))
-    {
-        mcf->warned = cscf;
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"web_bot_auth\" in a server without name verifies "
-                      "nothing: add \"server_name\", or set "
-                      "\"web_bot_auth_authority\", in %s:%ui",
-                      cscf->file_name, cscf->line);
-    }
-    if (conf->scheme == NULL && ngx_http_wba_server_is_plain(cf, cscf)) {
-        mcf->warned = cscf;
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "\"web_bot_auth\" on a listener without ssl: signatures "
-                      "can be read on the way; behind a proxy that ends TLS "
-                      "set \"web_bot_auth_scheme https\", in %s:%ui",
-                      cscf->file_name, cscf->line);
     }
 }
 
@@ -298,7 +205,7 @@ ngx_http_web_bot_auth_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_http_web_bot_auth_loc_conf_t   *lcf = conf;
     ngx_http_web_bot_auth_main_conf_t  *mcf;
 
-    rv = ngx_conf_set_enum_slot(cf, cmd, conf);
+    rv = ngx_http_wba_enum_slot(cf, cmd, conf);
     if (rv != NGX_CONF_OK || lcf->mode == WBA_MODE_OFF) {
         return rv;
     }
@@ -306,8 +213,7 @@ ngx_http_web_bot_auth_mode(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
     if (!mcf->enabled) {
         mcf->enabled = 1;
-        mcf->enabled_file = cf->conf_file->file.name.data;
-        mcf->enabled_line = cf->conf_file->line;
+        mcf->enabled_place = ngx_http_wba_here(cf);
     }
     return NGX_CONF_OK;
 }
@@ -329,73 +235,79 @@ ngx_http_web_bot_auth_expose_reason(ngx_conf_t *cf, ngx_command_t *cmd,
     return rv;
 }
 
+/* What may stand behind "CLASS=".  NGX_ERROR: it was said what. */
 static ngx_int_t
-ngx_http_wba_class_by_name(ngx_str_t *name)
+ngx_http_wba_answer_value(ngx_conf_t *cf, ngx_str_t *class_name,
+    ngx_uint_t class, ngx_str_t *answer)
 {
-    ngx_uint_t  i;
+    ngx_int_t      code;
+    ngx_str_t      hint;
+    ngx_uint_t     may_pass;
+    wba_nearest_t  nearest;
 
-    for (i = WBA_CLASS_NONE + 1; i < WBA_CLASS_COUNT; i++) {
-        if (wba_str_eq(wba_class_name(i), ngx_http_wba_view(*name))) {
-            return i;
+    may_pass = class == WBA_CLASS_UNKNOWN || class == WBA_CLASS_UNAVAILABLE;
+
+    if (answer->len == 4 && ngx_strncmp(answer->data, "pass", 4) == 0) {
+        if (may_pass) {
+            return WBA_ANSWER_PASS;
         }
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%Vpass\" would let in what must be refused: "
+                           "only unknown and unavailable may pass, write a "
+                           "number from 400 to 599", class_name);
+        return NGX_ERROR;
     }
+
+    code = ngx_atoi(answer->data, answer->len);
+    if (code >= 400 && code <= 599) {
+        return code;
+    }
+    wba_nearest_init(&nearest, ngx_http_wba_view(*answer));
+    if (may_pass) {
+        wba_nearest_offer(&nearest, WBA_STR("pass"));
+    }
+    hint = ngx_http_wba_did_you_mean(cf, &nearest);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid status \"%V\" for \"%V\"%V, write a number "
+                       "from 400 to 599%s", answer, class_name, &hint,
+                       may_pass ? ", or pass" : "");
     return NGX_ERROR;
 }
 
 char *
 ngx_http_web_bot_auth_answer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    u_char                            *eq;
-    ngx_int_t                          class, code;
-    ngx_str_t                         *value = cf->args->elts, name, answer;
+    size_t                             n = 0;
+    wba_str_t                          classes[WBA_CLASS_COUNT];
+    ngx_int_t                          class, answer;
+    ngx_str_t                         *value = cf->args->elts, name, rest;
     ngx_uint_t                         i;
     ngx_http_web_bot_auth_loc_conf_t  *lcf = conf;
 
+    for (i = WBA_CLASS_NONE + 1; i < WBA_CLASS_COUNT; i++) {
+        classes[n++] = wba_class_name(i);
+    }
+
     for (i = 1; i < cf->args->nelts; i++) {
-        eq = (u_char *) ngx_strchr(value[i].data, '=');
-        if (eq == NULL) {
+        name = ngx_http_wba_parameter(&value[i], &rest);
+        if (name.len == value[i].len) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid answer \"%V\", write CLASS=STATUS, "
                                "for instance \"unsigned=401\"", &value[i]);
             return NGX_CONF_ERROR;
         }
-        name.data = value[i].data;
-        name.len = eq - value[i].data;
-        answer.data = eq + 1;
-        answer.len = value[i].data + value[i].len - answer.data;
-
-        class = ngx_http_wba_class_by_name(&name);
+        name.len--;
+        class = ngx_http_wba_choose(cf, "class", &name, classes, n);
         if (class == NGX_ERROR) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "unknown class \"%V\", write one of malformed, "
-                               "unsigned, invalid, replayed, unknown, "
-                               "unavailable, limited, denied", &name);
             return NGX_CONF_ERROR;
         }
-
-        if (answer.len == 4 && ngx_strncmp(answer.data, "pass", 4) == 0) {
-            if (class != WBA_CLASS_UNKNOWN && class != WBA_CLASS_UNAVAILABLE) {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "\"%V=pass\" would let in what must be "
-                                   "refused: only unknown and unavailable may "
-                                   "pass", &name);
-                return NGX_CONF_ERROR;
-            }
-            lcf->answers[class] = WBA_ANSWER_PASS;
-            continue;
-        }
-
-        code = ngx_atoi(answer.data, answer.len);
-        if (code < 400 || code > 599) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid status \"%V\" for \"%V\", write a "
-                               "number from 400 to 599%s", &answer, &name,
-                               class == WBA_CLASS_UNKNOWN
-                               || class == WBA_CLASS_UNAVAILABLE
-                               ? ", or pass" : "");
+        class += WBA_CLASS_NONE + 1;
+        name.len++;
+        answer = ngx_http_wba_answer_value(cf, &name, class, &rest);
+        if (answer == NGX_ERROR) {
             return NGX_CONF_ERROR;
         }
-        lcf->answers[class] = code;
+        lcf->answers[class] = answer;
     }
     return NGX_CONF_OK;
 }
@@ -446,18 +358,30 @@ ngx_int_t
 ngx_http_wba_add_component(ngx_conf_t *cf, ngx_str_t *text,
     wba_component_t *out)
 {
-    wba_mem_t  mem = ngx_http_wba_pool_mem(cf->pool);
+    size_t         i;
+    wba_mem_t      mem = ngx_http_wba_pool_mem(cf->pool);
+    ngx_str_t      hint;
+    wba_nearest_t  nearest;
 
     if (wba_component_from_text(ngx_http_wba_view(*text), &mem, out)
-        != WBA_OK)
+        == WBA_OK)
     {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid component \"%V\", write a name such as "
-                           "@method or content-digest, or an identifier as it "
-                           "stands in Signature-Input", text);
-        return NGX_ERROR;
+        return NGX_OK;
     }
-    return NGX_OK;
+
+    /* Names of fields are anybody's; these are all that begin with '@'. */
+    wba_nearest_init(&nearest, ngx_http_wba_view(*text));
+    for (i = 0; text->data[0] == '@' && wba_component_derived_at(i).data; i++)
+    {
+        wba_nearest_offer(&nearest, wba_component_derived_at(i));
+    }
+    hint = ngx_http_wba_did_you_mean(cf, &nearest);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid component \"%V\"%V, write a name such as "
+                       "@method or content-digest, in lower case, or an "
+                       "identifier as it stands in Signature-Input", text,
+                       &hint);
+    return NGX_ERROR;
 }
 
 char *
@@ -508,7 +432,8 @@ char *
 ngx_http_web_bot_auth_authority(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf)
 {
-    ngx_str_t                         *value = cf->args->elts;
+    ngx_str_t                         *value = cf->args->elts, hint;
+    wba_nearest_t                      nearest;
     ngx_http_web_bot_auth_loc_conf_t  *lcf = conf;
 
     if (lcf->authority != NGX_CONF_UNSET_UINT) {
@@ -521,6 +446,18 @@ ngx_http_web_bot_auth_authority(ngx_conf_t *cf, ngx_command_t *cmd,
     if (ngx_strcmp(value[1].data, "any") == 0) {
         lcf->authority = NGX_HTTP_WBA_AUTHORITY_ANY;
         return NGX_CONF_OK;
+    }
+    /* Any word may be a host's name; one that is nearly ours hardly is. */
+    wba_nearest_init(&nearest, ngx_http_wba_view(value[1]));
+    wba_nearest_offer(&nearest, WBA_STR("server_name"));
+    if (nearest.best.data && nearest.changes <= WBA_NEAREST_CHANGES
+        && strpbrk((char *) value[1].data, "$.:") == NULL)
+    {
+        hint = ngx_http_wba_did_you_mean(cf, &nearest);
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "only signatures made for the host \"%V\" are taken "
+                           "here%V: write server_name, any, or the host that "
+                           "agents sign for", &value[1], &hint);
     }
     lcf->authority = NGX_HTTP_WBA_AUTHORITY_VALUE;
     lcf->authority_value = ngx_http_wba_compile(cf, &value[1]);

@@ -22,8 +22,9 @@ ngx_http_wba_file_report(void *data, const wba_jwks_note_t *note)
     }
     level = note->severity == WBA_JWKS_ALERT ? NGX_LOG_ERR : NGX_LOG_WARN;
     ngx_log_error(level, report->cf->log, 0,
-                  "web_bot_auth: directory %V, entry %uz: %s, in %V",
-                  &dir->name, note->index, note->text, &dir->path);
+                  "web_bot_auth: directory %V, entry %uz: %s, in %V, which is "
+                  "named in %s:%ui", &dir->name, note->index, note->text,
+                  &dir->path, dir->place.file, dir->place.line);
 }
 
 unsigned
@@ -66,17 +67,19 @@ ngx_http_wba_read_file(ngx_conf_t *cf, ngx_http_wba_directory_t *dir,
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
                       "the keys of directory \"%V\" cannot be read from "
-                      "\"%V\", in %s:%ui", &dir->name, &dir->path,
-                      dir->conf_file, dir->conf_line);
+                      "\"%V\": write \"url file:PATH\" with a file that is "
+                      "there, in %s:%ui", &dir->name, &dir->path,
+                      dir->place.file, dir->place.line);
         goto done;
     }
 
     size = ngx_file_size(&file.info);
     if (size > (off_t) dir->bounds.max_size) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"%V\" has %O bytes, more than \"max_size\" of "
-                      "directory \"%V\" allows, in %s:%ui", &dir->path, size,
-                      &dir->name, dir->conf_file, dir->conf_line);
+                      "\"%V\" has %O bytes, more than directory \"%V\" "
+                      "allows: write a larger \"max_size\", in %s:%ui",
+                      &dir->path, size, &dir->name, dir->place.file,
+                      dir->place.line);
         goto done;
     }
 
@@ -87,8 +90,9 @@ ngx_http_wba_read_file(ngx_conf_t *cf, ngx_http_wba_directory_t *dir,
     n = ngx_read_file(&file, data, size, 0);
     if (n == NGX_ERROR) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, ngx_errno,
-                      "\"%V\" cannot be read, in %s:%ui", &dir->path,
-                      dir->conf_file, dir->conf_line);
+                      "\"%V\" cannot be read: write \"url file:PATH\" with a "
+                      "file of JSON, in %s:%ui", &dir->path,
+                      dir->place.file, dir->place.line);
         data = NULL;
         goto done;
     }
@@ -123,18 +127,22 @@ ngx_http_wba_load_file(ngx_conf_t *cf,
 
     if (wba_jwks_parse(wba_str(data, len), &options, ngx_http_wba_file_report,
                        &report, &dir->file_set, &summary)
-        != WBA_OK)
+        != WBA_OK
+        || (summary.compromised && summary.usable == 0))
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "no usable key set in \"%V\" for directory \"%V\": %s, "
-                      "in %s:%ui", &dir->path, &dir->name, summary.error,
-                      dir->conf_file, dir->conf_line);
+                      "no usable key set in \"%V\" for directory \"%V\": "
+                      "%s; bring a JWK Set of public keys, in %s:%ui",
+                      &dir->path, &dir->name,
+                      summary.error[0] ? summary.error : "no entry is usable",
+                      dir->place.file, dir->place.line);
         return NGX_CONF_ERROR;
     }
     if (wba_keyset_count(dir->file_set) == 0) {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "web_bot_auth: \"%V\" is an empty key set, directory "
-                      "\"%V\" verifies nothing", &dir->path, &dir->name);
+        ngx_http_wba_warn(cf->log, &dir->place,
+                          "directory \"%V\" verifies nothing, as \"%V\" is an "
+                          "empty key set: bring keys, or remove the directory",
+                          &dir->name, &dir->path);
     }
     return NGX_CONF_OK;
 }
@@ -180,11 +188,12 @@ ngx_http_wba_load_discovery(ngx_conf_t *cf,
     }
     if (discovery->max_directories > fit) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "a zone of %uz bytes holds %ui discovered directories, "
-                      "fewer than \"max_directories %ui\": enlarge "
-                      "web_bot_auth_zone, in %s:%ui", mcf->zone_size, fit,
-                      discovery->max_directories, discovery->conf_file,
-                      discovery->conf_line);
+                      "the zone holds %ui discovered directories, fewer than "
+                      "\"max_directories %ui\": enlarge it by "
+                      "\"web_bot_auth_zone %uzm\", in %s:%ui", fit,
+                      discovery->max_directories,
+                      ngx_http_wba_zone_for_found(discovery->max_directories),
+                      discovery->place.file, discovery->place.line);
         return NGX_CONF_ERROR;
     }
     return NGX_CONF_OK;
@@ -194,12 +203,21 @@ ngx_http_wba_load_discovery(ngx_conf_t *cf,
 static char *
 ngx_http_wba_load_tags(ngx_conf_t *cf, ngx_http_web_bot_auth_main_conf_t *mcf)
 {
-    size_t            n, max;
-    wba_directory_t  *all;
+    size_t                      n, max;
+    wba_directory_t            *all;
+    ngx_http_wba_place_t       *last;
+    ngx_http_wba_directory_t  **dirs = mcf->directories.elts;
 
     max = sizeof(mcf->tags) / sizeof(mcf->tags[0]);
     n = mcf->directories.nelts;
+    mcf->env.tags = mcf->tags;
+    mcf->env.ntags = 0;
 
+    if (n == 0 && mcf->discovery == NULL) {
+        return NGX_CONF_OK;
+    }
+
+    last = n ? &dirs[n - 1]->place : &mcf->discovery->place;
     all = ngx_palloc(cf->temp_pool, (n + 1) * sizeof(wba_directory_t));
     if (all == NULL) {
         return NGX_CONF_ERROR;
@@ -208,13 +226,13 @@ ngx_http_wba_load_tags(ngx_conf_t *cf, ngx_http_web_bot_auth_main_conf_t *mcf)
     if (mcf->discovery) {
         all[n++] = mcf->discovery->core.directory;
     }
-    mcf->env.tags = mcf->tags;
     mcf->env.ntags = wba_served_tags(all, n, mcf->tags, max);
 
     if (mcf->env.ntags > max) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "the directories serve %uz different tags, more than "
-                      "the %uz that are supported", mcf->env.ntags, max);
+                      "the %uz that are supported: write fewer \"tags\", in "
+                      "%s:%ui", mcf->env.ntags, max, last->file, last->line);
         return NGX_CONF_ERROR;
     }
     return NGX_CONF_OK;
@@ -231,7 +249,10 @@ ngx_http_web_bot_auth_load_directories(ngx_conf_t *cf,
     if (n > NGX_HTTP_WBA_MAX_DIRECTORIES) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "%ui directories are more than the %d that are "
-                      "supported", n, NGX_HTTP_WBA_MAX_DIRECTORIES);
+                      "supported: remove some, in %s:%ui", n,
+                      NGX_HTTP_WBA_MAX_DIRECTORIES,
+                      dirs[NGX_HTTP_WBA_MAX_DIRECTORIES]->place.file,
+                      dirs[NGX_HTTP_WBA_MAX_DIRECTORIES]->place.line);
         return NGX_CONF_ERROR;
     }
 
@@ -265,6 +286,7 @@ ngx_http_web_bot_auth_load_directories(ngx_conf_t *cf,
     mcf->env.diagnose = ngx_http_wba_diagnose;
     mcf->env.may_try = ngx_http_wba_forgery_may_try;
     mcf->env.tried = ngx_http_wba_forgery_tried;
+    mcf->env.forgive = ngx_http_wba_forgery_forgive;
 
     if (mcf->discovery
         && ngx_http_wba_load_discovery(cf, mcf) != NGX_CONF_OK)

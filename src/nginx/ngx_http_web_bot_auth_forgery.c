@@ -104,32 +104,18 @@ ngx_http_wba_forgery_tried(void *data, const wba_message_t *message,
     }
 }
 
-/* ---- the directive */
-
-/* 10r/s, 30r/m: the number and the seconds, both 0 if it is none. */
-static ngx_int_t
-ngx_http_wba_forgery_rate(ngx_str_t *word, ngx_int_t *seconds)
+void
+ngx_http_wba_forgery_forgive(void *data, const wba_message_t *message,
+    const wba_forgery_limit_t *limit, const uint8_t *thumbprint)
 {
-    u_char     *unit;
-    ngx_int_t   n;
+    wba_peer_t                          peer = ngx_http_wba_peer(message);
+    ngx_http_web_bot_auth_main_conf_t  *mcf = data;
 
-    *seconds = 0;
-    if (word->len < 4) {
-        return 0;
-    }
-    unit = word->data + word->len - 3;
-
-    if (ngx_strncmp(unit, "r/s", 3) == 0) {
-        *seconds = 1;
-    } else if (ngx_strncmp(unit, "r/m", 3) == 0) {
-        *seconds = 60;
-    }
-    n = ngx_atoi(word->data, word->len - 3);
-    if (*seconds == 0 || n <= 0 || n > WBA_MAX_FORGERY_RATE * *seconds) {
-        return 0;
-    }
-    return n;
+    wba_forgery_forgiven(ngx_http_wba_forgery_table(mcf->zone), limit, &peer,
+                         thumbprint, ngx_current_msec);
 }
+
+/* ---- the directive */
 
 char *
 ngx_http_web_bot_auth_forgery_limit(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -154,7 +140,7 @@ ngx_http_web_bot_auth_forgery_limit(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_OK;
     }
 
-    rate = ngx_http_wba_forgery_rate(&value[1], &seconds);
+    rate = ngx_http_wba_rate(&value[1], WBA_MAX_FORGERY_RATE, &seconds);
     if (rate == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid rate \"%V\", write \"off\", or for "

@@ -124,7 +124,7 @@ ngx_http_wba_ctx(ngx_http_request_t *r, ngx_uint_t create)
     }
 
     ctx = cln->data;
-    ngx_memzero(ctx, sizeof(ngx_http_web_bot_auth_ctx_t));
+    ngx_memzero(ctx, offsetof(ngx_http_web_bot_auth_ctx_t, verify));
     ctx->request = r;
     ctx->main = ngx_http_get_module_main_conf(r, ngx_http_web_bot_auth_module);
     ctx->mem = ngx_http_wba_pool_mem(r->pool);
@@ -262,6 +262,12 @@ ngx_http_wba_advance_early(ngx_http_web_bot_auth_ctx_t *ctx)
         }
     }
     wba_judge(&ctx->verify.facts, &lcf->policy, ngx_time(), &ctx->verdict);
+
+    /* Where "optional" lets by what is not known to be no replay, an identity
+     * told now would be anybody's who has a copy. */
+    if (ctx->verdict.signature && ngx_http_wba_replay_refuses(ctx)) {
+        ctx->verdict.signature = NULL;
+    }
 }
 
 /* NGX_OK would grant under "satisfy any": it is for verified and allowed

@@ -53,7 +53,8 @@ ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
     if (ngx_array_init(&mcf->directories, cf->pool, 4,
                        sizeof(ngx_http_wba_directory_t *)) != NGX_OK
         || ngx_array_init(&mcf->rules, cf->pool, 4,
-                          sizeof(ngx_http_wba_rule_place_t)) != NGX_OK)
+                          sizeof(ngx_http_wba_rules_t *)) != NGX_OK
+        || ngx_http_wba_check_init(cf, mcf) != NGX_OK)
     {
         return NULL;
     }
@@ -102,6 +103,7 @@ char *
 ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_str_t                           name = ngx_string("web_bot_auth");
+    ngx_http_wba_directory_t          **dirs;
     ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
 
     ngx_conf_init_size_value(mcf->zone_size, 16 * 1024 * 1024);
@@ -113,17 +115,12 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
         mcf->store.shared = 1;
     }
 
-    if (mcf->test_keys) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "web_bot_auth_test_keys is on: anybody can sign "
-                           "with the keys published in RFC 9421");
-    }
-
     if (mcf->discovery && mcf->private_addresses) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "web_bot_auth_private_addresses is on: whoever "
-                           "sends a request can make this server fetch from "
-                           "your own network; for laboratories only");
+        ngx_http_wba_warn(cf->log, &mcf->private_place,
+                          "web_bot_auth_private_addresses is on: whoever "
+                          "sends a request can make this server fetch from "
+                          "your own network; outside laboratories write "
+                          "\"web_bot_auth_private_addresses off\"");
     }
 
     if (mcf->enabled && mcf->directories.nelts == 0 && !mcf->discovery) {
@@ -132,19 +129,27 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
                       "\"web_bot_auth_directory NAME { url ...; profile ...; "
                       "}\" and no \"web_bot_auth_discovery { ... }\" whose "
                       "keys could verify anything, in %s:%ui",
-                      mcf->enabled_file, mcf->enabled_line);
+                      mcf->enabled_place.file,
+                      mcf->enabled_place.line);
         return NGX_CONF_ERROR;
     }
     if (mcf->directories.nelts == 0 && !mcf->discovery) {
-        if (mcf->status_file) {
+        if (mcf->status_place.file) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"web_bot_auth_status\" has nothing to tell: write "
                           "a \"web_bot_auth_directory NAME { ... }\" or a "
                           "\"web_bot_auth_discovery { ... }\", in %s:%ui",
-                          mcf->status_file, mcf->status_line);
+                          mcf->status_place.file,
+                          mcf->status_place.line);
             return NGX_CONF_ERROR;
         }
         return NGX_CONF_OK;
+    }
+
+    if (mcf->zone_place.file == NULL) {
+        dirs = mcf->directories.elts;
+        mcf->zone_place = mcf->directories.nelts ? dirs[0]->place
+                                                 : mcf->discovery->place;
     }
 
     mcf->cycle = cf->cycle;
@@ -159,56 +164,124 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
     if (ngx_http_web_bot_auth_load_directories(cf, mcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
+    if (mcf->enabled && ngx_http_wba_check_rule_names(cf, mcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
     return ngx_http_wba_provide(cf, mcf);
+}
+
+char *
+ngx_http_web_bot_auth_test_keys(ngx_conf_t *cf, void *post, void *data)
+{
+    ngx_flag_t  *flag = data;
+
+    if (*flag) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "web_bot_auth_test_keys is on: anybody can sign "
+                           "with the keys published in RFC 9421; outside "
+                           "laboratories write \"web_bot_auth_test_keys off\"");
+    }
+    return NGX_CONF_OK;
+}
+
+/* Whether it matters depends on discovery, which may come later. */
+char *
+ngx_http_web_bot_auth_private_addresses(ngx_conf_t *cf, void *post,
+    void *data)
+{
+    ngx_http_web_bot_auth_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
+    mcf->private_place = ngx_http_wba_here(cf);
+    return NGX_CONF_OK;
+}
+
+/* Requests a second, at most: more than any machine verifies. */
+#define NGX_HTTP_WBA_MAX_RATE  1000000
+
+static char *
+ngx_http_wba_zone_parameter(ngx_conf_t *cf,
+    ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *value)
+{
+    ngx_int_t               rate, seconds;
+    ngx_str_t               name, rest;
+    static const wba_str_t  names[] = { NGX_HTTP_WBA_NAME("file="),
+                                        NGX_HTTP_WBA_NAME("rate=") };
+
+    name = ngx_http_wba_parameter(value, &rest);
+
+    switch (ngx_http_wba_choose(cf, "parameter", &name, names, 2)) {
+
+    case 0:
+        if (mcf->nonce_path.len || rest.len == 0) {
+            break;
+        }
+        mcf->nonce_path = rest;
+        return ngx_conf_full_name(cf->cycle, &mcf->nonce_path, 0) == NGX_OK
+               ? NGX_CONF_OK : NGX_CONF_ERROR;
+
+    case 1:
+        rate = ngx_http_wba_rate(&rest, NGX_HTTP_WBA_MAX_RATE, &seconds);
+        if (mcf->zone_rate || rate == 0) {
+            break;
+        }
+        mcf->zone_rate = rate * 60 / seconds;
+        return NGX_CONF_OK;
+
+    default:
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid parameter \"%V\", write, each once, "
+                       "\"file=PATH\", and \"rate=\" with the requests that "
+                       "shall fit, for instance \"rate=50r/s\"", value);
+    return NGX_CONF_ERROR;
 }
 
 char *
 ngx_http_web_bot_auth_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ssize_t                             size;
+    off_t                               size;
     ngx_str_t                          *value = cf->args->elts;
+    ngx_uint_t                          i;
     ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
 
     if (mcf->zone_size != NGX_CONF_UNSET_SIZE) {
         return "is duplicate";
     }
 
-    size = ngx_parse_size(&value[1]);
+    size = ngx_parse_offset(&value[1]);
     if (size == NGX_ERROR) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid size \"%V\", write for instance \"16m\"",
                            &value[1]);
         return NGX_CONF_ERROR;
     }
-    if (size < (ssize_t) ngx_http_wba_zone_min_size()) {
+    if (size < (off_t) ngx_http_wba_zone_min_size()) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "zone of %V is too small, write at least \"%uzk\"",
                            &value[1], ngx_http_wba_zone_min_size() / 1024 + 1);
         return NGX_CONF_ERROR;
     }
     mcf->zone_size = size;
+    mcf->zone_place = ngx_http_wba_here(cf);
 
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
+    for (i = 2; i < cf->args->nelts; i++) {
+        if (ngx_http_wba_zone_parameter(cf, mcf, &value[i]) != NGX_CONF_OK) {
+            return NGX_CONF_ERROR;
+        }
     }
-    if (value[2].len <= 5 || ngx_strncmp(value[2].data, "file=", 5) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown parameter \"%V\", write \"file=PATH\"",
-                           &value[2]);
-        return NGX_CONF_ERROR;
-    }
-    mcf->nonce_path.data = value[2].data + 5;
-    mcf->nonce_path.len = value[2].len - 5;
-    return ngx_conf_full_name(cf->cycle, &mcf->nonce_path, 0) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return NGX_CONF_OK;
 }
 
 char *
 ngx_http_web_bot_auth_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_int_t                           n;
-    ngx_str_t                           s, *value = cf->args->elts;
+    ngx_str_t                           name, rest, *value = cf->args->elts;
     ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
+    static const wba_str_t              max = NGX_HTTP_WBA_NAME("max=");
 
     if (mcf->wait != NGX_CONF_UNSET_MSEC) {
         return "is duplicate";
@@ -223,25 +296,22 @@ ngx_http_web_bot_auth_wait(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
     mcf->wait = n;
 
-    if (cf->args->nelts == 3) {
-        s = value[2];
-        if (s.len <= 4 || ngx_strncmp(s.data, "max=", 4) != 0) {
-            goto invalid;
-        }
-        n = ngx_atoi(s.data + 4, s.len - 4);
-        if (n == NGX_ERROR) {
-            goto invalid;
-        }
-        mcf->wait_max = n;
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
     }
+    name = ngx_http_wba_parameter(&value[2], &rest);
+    if (ngx_http_wba_choose(cf, "parameter", &name, &max, 1) == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+    n = ngx_atoi(rest.data, rest.len);
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\", write \"max=NUMBER\"",
+                           &value[2]);
+        return NGX_CONF_ERROR;
+    }
+    mcf->wait_max = n;
     return NGX_CONF_OK;
-
-invalid:
-
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "invalid parameter \"%V\", write \"max=NUMBER\"",
-                       &value[2]);
-    return NGX_CONF_ERROR;
 }
 
 #define NGX_HTTP_WBA_MAX_PEM  (4 * 1024 * 1024)
@@ -318,7 +388,7 @@ ngx_http_web_bot_auth_trusted_certificate(ngx_conf_t *cf, ngx_command_t *cmd,
     return NGX_CONF_OK;
 }
 
-/* Postconfiguration's part: rules name what exists. */
+/* Postconfiguration's part. */
 ngx_int_t
 ngx_http_web_bot_auth_check(ngx_conf_t *cf)
 {
@@ -326,9 +396,7 @@ ngx_http_web_bot_auth_check(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
 
-    if (mcf->enabled && ngx_http_web_bot_auth_check_rules(cf) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_http_wba_check(cf, mcf);
     if (ngx_http_wba_challenge_init(cf, mcf) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -37,7 +37,16 @@ static ngx_conf_enum_t  ngx_http_web_bot_auth_log_levels[] = {
     { ngx_null_string, 0 }
 };
 
-#define NGX_HTTP_WBA_ANY  NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF
+static ngx_conf_post_t  ngx_http_web_bot_auth_on_private = {
+    ngx_http_web_bot_auth_private_addresses
+};
+
+static ngx_conf_post_t  ngx_http_web_bot_auth_on_test_keys = {
+    ngx_http_web_bot_auth_test_keys
+};
+
+#define NGX_HTTP_WBA_ANY                                                      \
+    (NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF)
 
 static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
 
@@ -88,7 +97,7 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_web_bot_auth_main_conf_t, private_addresses),
-      NULL },
+      &ngx_http_web_bot_auth_on_private },
 
     { ngx_string("web_bot_auth_state_path"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
@@ -98,7 +107,7 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       NULL },
 
     { ngx_string("web_bot_auth_zone"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
       ngx_http_web_bot_auth_zone,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
@@ -130,7 +139,7 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
       ngx_conf_set_flag_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_http_web_bot_auth_main_conf_t, test_keys),
-      NULL },
+      &ngx_http_web_bot_auth_on_test_keys },
 
     { ngx_string("web_bot_auth_clock_skew"),
       NGX_HTTP_WBA_ANY|NGX_CONF_TAKE1,
@@ -155,7 +164,7 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
 
     { ngx_string("web_bot_auth_nonce"),
       NGX_HTTP_WBA_ANY|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_wba_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_web_bot_auth_loc_conf_t, nonce),
       &ngx_http_web_bot_auth_nonce_modes },
@@ -197,14 +206,14 @@ static ngx_command_t  ngx_http_web_bot_auth_commands[] = {
 
     { ngx_string("web_bot_auth_log_level"),
       NGX_HTTP_WBA_ANY|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_wba_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_web_bot_auth_loc_conf_t, log_level),
       &ngx_http_web_bot_auth_log_levels },
 
     { ngx_string("web_bot_auth_content_digest"),
       NGX_HTTP_WBA_ANY|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      ngx_http_wba_enum_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_web_bot_auth_loc_conf_t, content_digest),
       &ngx_http_web_bot_auth_content_digests },
@@ -266,6 +275,10 @@ static ngx_int_t
 ngx_http_web_bot_auth_preconfiguration(ngx_conf_t *cf)
 {
     ngx_http_wba_status_loaded();
+    if (ngx_http_wba_help_begin(cf, ngx_http_web_bot_auth_commands) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
     return ngx_http_web_bot_auth_add_variables(cf);
 }
 
@@ -276,6 +289,7 @@ ngx_http_web_bot_auth_postconfiguration(ngx_conf_t *cf)
     ngx_http_core_main_conf_t          *cmcf;
     ngx_http_web_bot_auth_main_conf_t  *mcf;
 
+    ngx_http_wba_help_end(cf);
     if (ngx_http_web_bot_auth_check(cf) != NGX_OK) {
         return NGX_ERROR;
     }

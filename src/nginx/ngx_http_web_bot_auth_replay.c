@@ -20,7 +20,7 @@ ngx_http_wba_clock(void)
     wba_clock_t  now;
 
     now.wall = ngx_time();
-    now.monotonic = ngx_current_msec / 1000;
+    now.monotonic = (int64_t) (ngx_current_msec / 1000);
     return now;
 }
 
@@ -281,12 +281,20 @@ ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx)
     ngx_http_wba_replay_forget(ctx);
     ctx->answered = 0;
     ctx->nasked = ctx->verify.nnonces;
-    ngx_memcpy(ctx->asked, ctx->verify.nonces,
-               ctx->nasked * sizeof(wba_nonce_t));
+    ctx->asked = ctx->verify.nonces;
 
     if (mcf->redis == NULL) {
         return ngx_http_wba_replay_shared(ctx);
     }
+    /* Kept as they are: the machine goes on to others. */
+    ctx->asked = ngx_palloc(ctx->request->pool,
+                            ctx->nasked * sizeof(wba_nonce_t));
+    if (ctx->asked == NULL) {
+        ctx->nasked = 0;
+        return ngx_http_wba_replay_told(ctx, WBA_STORE_UNAVAILABLE);
+    }
+    ngx_memcpy(ctx->asked, ctx->verify.nonces,
+               ctx->nasked * sizeof(wba_nonce_t));
 
     ctx->asked_us = ngx_http_wba_now_us();
     client = ngx_http_wba_redis_client(mcf->redis);
@@ -300,6 +308,34 @@ ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx)
     }
     return ngx_http_wba_replay_told(ctx,
                       ngx_http_wba_replay_weigh(ctx, WBA_STORE_UNAVAILABLE));
+}
+
+ngx_uint_t
+ngx_http_wba_replay_refuses(ngx_http_web_bot_auth_ctx_t *ctx)
+{
+    size_t                              n;
+    int64_t                             skew;
+    wba_clock_t                         now;
+    const wba_nonce_t                  *nonces = ctx->verify.nonces;
+    wba_store_answer_t                  answer;
+    ngx_http_web_bot_auth_main_conf_t  *mcf = ctx->main;
+
+    n = wba_verify_foresee(&ctx->verify, ngx_time());
+    if (n == 0) {
+        return 0;
+    }
+    skew = ngx_http_wba_replay_skew(ctx);
+
+    if (mcf->redis) {
+        answer = wba_redis_foresee(ngx_http_wba_redis_client(mcf->redis),
+                                   nonces, n, skew);
+        if (answer != WBA_STORE_UNAVAILABLE || !mcf->store.local) {
+            return answer != WBA_STORE_FRESH;
+        }
+    }
+    now = ngx_http_wba_clock();
+    return wba_replay_foresee(mcf->replay, nonces, n, skew, &now)
+           != WBA_STORE_FRESH;
 }
 
 void

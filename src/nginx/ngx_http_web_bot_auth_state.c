@@ -183,7 +183,7 @@ ngx_http_wba_state_write(ngx_http_wba_source_t *source, wba_keyset_t set,
     ngx_memzero(&state, sizeof(state));
     state.settings = source->hash;
     state.fetched = ngx_time();
-    state.lifetime = record->lifetime / 1000;
+    state.lifetime = (int64_t) (record->lifetime / 1000);
     state.url = ngx_http_wba_view(source->url);
     state.etag = wba_str_z(record->etag ? record->etag
                                         : (char *) slot->etag);
@@ -212,7 +212,7 @@ ngx_http_wba_state_save(ngx_http_wba_source_t *source,
     if (source->mcf->state_path == NULL || source->found) {
         return;
     }
-    current.data = NULL;
+    ngx_memzero(&current, sizeof(current));
     if (set == NULL) {
         current = ngx_http_wba_state_current(source);
     }

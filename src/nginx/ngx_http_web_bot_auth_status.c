@@ -86,7 +86,7 @@ ngx_http_wba_read_version(const u_char *data, size_t len)
         if (*at <= ' ' || *at > '~') {
             break;
         }
-        ngx_http_wba_installed[i] = *at++;
+        ngx_http_wba_installed[i] = (char) *at++;
     }
     ngx_http_wba_installed[i] = '\0';
 }
@@ -377,7 +377,7 @@ ngx_http_wba_report_history(ngx_pool_t *pool, ngx_http_wba_zone_t *zone,
             continue;
         }
         s = &samples[report->nhistory++];
-        s->time = sample->time;
+        s->time = (int64_t) sample->time;
         for (k = 0; k < WBA_OUTCOMES; k++) {
             s->outcomes[k] = sample->outcomes[k];
         }
@@ -483,7 +483,7 @@ ngx_http_wba_status_send(ngx_http_request_t *r, const char *type,
     ngx_str_t     nosniff = ngx_string("nosniff");
 
     r->headers_out.status = NGX_HTTP_OK;
-    r->headers_out.content_length_n = text.len;
+    r->headers_out.content_length_n = (off_t) text.len;
     r->headers_out.content_type.data = (u_char *) type;
     r->headers_out.content_type.len = ngx_strlen(type);
     r->headers_out.content_type_len = r->headers_out.content_type.len;
@@ -629,33 +629,28 @@ ngx_http_wba_status_handler(ngx_http_request_t *r)
 char *
 ngx_http_web_bot_auth_status(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_uint_t                          i;
+    ngx_int_t                           i;
     ngx_str_t                          *value = cf->args->elts;
     ngx_http_core_loc_conf_t           *clcf;
     ngx_http_web_bot_auth_loc_conf_t   *lcf = conf;
     ngx_http_web_bot_auth_main_conf_t  *mcf;
-    static const char *const            words[] = { "", "json", "prometheus",
-                                                    "html" };
+    static const wba_str_t              formats[] = {
+        NGX_HTTP_WBA_NAME("json"), NGX_HTTP_WBA_NAME("prometheus"),
+        NGX_HTTP_WBA_NAME("html")
+    };
 
     if (lcf->status) {
         return "is duplicate";
     }
-    for (i = NGX_HTTP_WBA_STATUS_JSON; i <= NGX_HTTP_WBA_STATUS_HTML; i++) {
-        if (ngx_strcmp(value[1].data, words[i]) == 0) {
-            lcf->status = i;
-        }
-    }
-    if (lcf->status == NGX_HTTP_WBA_STATUS_NONE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid format \"%V\", write \"json\", "
-                           "\"prometheus\" or \"html\"", &value[1]);
+    i = ngx_http_wba_choose(cf, "format", &value[1], formats, 3);
+    if (i == NGX_ERROR) {
         return NGX_CONF_ERROR;
     }
+    lcf->status = NGX_HTTP_WBA_STATUS_JSON + i;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_web_bot_auth_module);
-    if (mcf->status_file == NULL) {
-        mcf->status_file = cf->conf_file->file.name.data;
-        mcf->status_line = cf->conf_file->line;
+    if (mcf->status_place.file == NULL) {
+        mcf->status_place = ngx_http_wba_here(cf);
     }
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_wba_status_handler;

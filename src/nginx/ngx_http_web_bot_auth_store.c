@@ -75,17 +75,22 @@ ngx_http_wba_store_url(ngx_conf_t *cf, ngx_str_t *value,
     wba_redis_options_t *redis)
 {
     wba_mem_t         mem = ngx_http_wba_pool_mem(cf->pool);
+    ngx_str_t         hint;
     const char       *why = "";
     wba_status_t      status;
+    wba_nearest_t     nearest;
     wba_redis_url_t   url;
 
     status = wba_redis_url_parse(&mem, ngx_http_wba_view(*value), &url, &why);
     if (status != WBA_OK) {
+        wba_nearest_init(&nearest, ngx_http_wba_view(*value));
+        wba_nearest_offer(&nearest, WBA_STR("shared"));
+        hint = ngx_http_wba_did_you_mean(cf, &nearest);
         /* It may hold a password: it is not repeated. */
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid nonce store: %s; write \"shared\", "
+                           "invalid nonce store%V: %s; write \"shared\", "
                            "\"redis://[USER:PASSWORD@]HOST[:PORT][/DB]\" or "
-                           "\"unix:PATH\"", why);
+                           "\"unix:PATH\"", &hint, why);
         return NGX_CONF_ERROR;
     }
     redis->user = ngx_http_wba_store_text(cf, url.user);
@@ -133,82 +138,98 @@ ngx_http_wba_store_password(ngx_conf_t *cf, ngx_str_t *name,
     return NGX_CONF_OK;
 }
 
-static ngx_uint_t
-ngx_http_wba_store_is(ngx_str_t *value, const char *name, ngx_str_t *rest)
-{
-    size_t  len = ngx_strlen(name);
+enum {
+    NGX_HTTP_WBA_STORE_COLD,
+    NGX_HTTP_WBA_STORE_TIMEOUT, /* this one and all that follow: Redis' */
+    NGX_HTTP_WBA_STORE_ON_ERROR,
+    NGX_HTTP_WBA_STORE_PREFIX,
+    NGX_HTTP_WBA_STORE_PASSWORD_FILE
+};
 
-    if (value->len <= len || ngx_strncmp(value->data, name, len) != 0) {
-        return 0;
+static const wba_str_t  ngx_http_wba_store_words[] = {
+    NGX_HTTP_WBA_NAME("cold="), NGX_HTTP_WBA_NAME("timeout="),
+    NGX_HTTP_WBA_NAME("on_error="), NGX_HTTP_WBA_NAME("prefix="),
+    NGX_HTTP_WBA_NAME("password_file=")
+};
+
+static char *
+ngx_http_wba_store_timeout(ngx_conf_t *cf, ngx_str_t *value,
+    wba_redis_options_t *redis)
+{
+    ngx_int_t  ms;
+
+    ms = ngx_parse_time(value, 0);
+    if (ms == NGX_ERROR || ms == 0 || ms > 60000) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid timeout \"%V\", write a time up to 60s, "
+                           "for instance \"timeout=200ms\"", value);
+        return NGX_CONF_ERROR;
     }
-    rest->data = value->data + len;
-    rest->len = value->len - len;
-    return 1;
+    redis->timeout_ms = (long) ms;
+    return NGX_CONF_OK;
 }
 
-/* A parameter that only Redis has.  NGX_DECLINED: it is none. */
-static ngx_int_t
-ngx_http_wba_store_redis_word(ngx_conf_t *cf, ngx_http_wba_store_t *store,
-    ngx_str_t *value)
+static char *
+ngx_http_wba_store_prefix(ngx_conf_t *cf, ngx_str_t *value,
+    wba_redis_options_t *redis)
 {
-    ngx_int_t   ms;
-    ngx_str_t   rest;
-
-    if (ngx_strcmp(value->data, "on_error=reject") == 0) {
-        store->local = 0;
-        return NGX_OK;
+    if (value->len == 0 || value->len > NGX_HTTP_WBA_REDIS_PREFIX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid prefix \"%V\", write \"prefix=TEXT\" of "
+                           "1 to %d bytes", value, NGX_HTTP_WBA_REDIS_PREFIX);
+        return NGX_CONF_ERROR;
     }
-    if (ngx_strcmp(value->data, "on_error=local") == 0) {
-        store->local = 1;
-        return NGX_OK;
-    }
-    if (ngx_http_wba_store_is(value, "timeout=", &rest)) {
-        ms = ngx_parse_time(&rest, 0);
-        if (ms == NGX_ERROR || ms == 0 || ms > 60000) {
-            return NGX_DECLINED;
-        }
-        store->redis.timeout_ms = (long) ms;
-        return NGX_OK;
-    }
-    if (ngx_http_wba_store_is(value, "prefix=", &rest)
-        && rest.len <= NGX_HTTP_WBA_REDIS_PREFIX)
-    {
-        store->redis.prefix = (char *) rest.data;
-        return NGX_OK;
-    }
-    if (ngx_http_wba_store_is(value, "password_file=", &rest)) {
-        return ngx_http_wba_store_password(cf, &rest, &store->redis)
-               == NGX_CONF_OK ? NGX_OK : NGX_ERROR;
-    }
-    return NGX_DECLINED;
+    redis->prefix = (char *) value->data;
+    return NGX_CONF_OK;
 }
 
 static char *
 ngx_http_wba_store_word(ngx_conf_t *cf, ngx_http_wba_store_t *store,
     ngx_str_t *value)
 {
-    ngx_int_t  rc;
+    ngx_int_t               word, i;
+    ngx_str_t               name, rest;
+    static const wba_str_t  colds[] = { NGX_HTTP_WBA_NAME("cold=reject"),
+                                        NGX_HTTP_WBA_NAME("cold=accept") };
+    static const wba_str_t  errors[] = { NGX_HTTP_WBA_NAME("on_error=reject"),
+                                         NGX_HTTP_WBA_NAME("on_error=local") };
 
-    if (ngx_strcmp(value->data, "cold=reject") == 0) {
-        store->cold_accept = 0;
-        return NGX_CONF_OK;
+    /* What stands behind an unknown name may be a password: not repeated. */
+    name = ngx_http_wba_parameter(value, &rest);
+    word = ngx_http_wba_choose(cf, "parameter", &name,
+                               ngx_http_wba_store_words, 5);
+    if (word == NGX_ERROR) {
+        return NGX_CONF_ERROR;
     }
-    if (ngx_strcmp(value->data, "cold=accept") == 0) {
-        store->cold_accept = 1;
-        return NGX_CONF_OK;
-    }
-    rc = store->shared ? NGX_DECLINED
-                       : ngx_http_wba_store_redis_word(cf, store, value);
-    if (rc == NGX_DECLINED) {
+    if (word >= NGX_HTTP_WBA_STORE_TIMEOUT && store->shared) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\", write "
-                           "\"cold=reject\" or \"cold=accept\"%s", value,
-                           store->shared ? "" :
-                           ", \"timeout=200ms\", \"on_error=reject\" or "
-                           "\"on_error=local\", \"prefix=TEXT\" of up to "
-                           "64 bytes, \"password_file=FILE\"");
+                           "\"%V\" is for Redis: write \"shared\" with "
+                           "\"cold=reject\" or \"cold=accept\" alone, or "
+                           "\"redis://HOST\" instead", &name);
+        return NGX_CONF_ERROR;
     }
-    return rc == NGX_OK ? NGX_CONF_OK : NGX_CONF_ERROR;
+
+    switch (word) {
+
+    case NGX_HTTP_WBA_STORE_COLD:
+        i = ngx_http_wba_choose(cf, "parameter", value, colds, 2);
+        store->cold_accept = i == 1;
+        return i == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
+
+    case NGX_HTTP_WBA_STORE_ON_ERROR:
+        i = ngx_http_wba_choose(cf, "parameter", value, errors, 2);
+        store->local = i == 1;
+        return i == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
+
+    case NGX_HTTP_WBA_STORE_TIMEOUT:
+        return ngx_http_wba_store_timeout(cf, &rest, &store->redis);
+
+    case NGX_HTTP_WBA_STORE_PREFIX:
+        return ngx_http_wba_store_prefix(cf, &rest, &store->redis);
+
+    default:
+        return ngx_http_wba_store_password(cf, &rest, &store->redis);
+    }
 }
 
 char *

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* web_bot_auth_directory NAME { ... } and web_bot_auth_discovery { ... }:
- * reading the blocks. */
-#include "ngx_http_web_bot_auth_module.h"
-
-typedef struct ngx_http_wba_block_s ngx_http_wba_block_t;
+/* The words of web_bot_auth_directory and web_bot_auth_discovery. */
+#include "ngx_http_web_bot_auth_block.h"
 
 typedef char *(*ngx_http_wba_word_pt)(ngx_conf_t *cf,
     ngx_http_wba_block_t *block, ngx_str_t *args, ngx_uint_t nargs);
-
-/* In which blocks a word may stand. */
-#define NGX_HTTP_WBA_IN_DIRECTORY 1
-#define NGX_HTTP_WBA_IN_DISCOVERY 2
-#define NGX_HTTP_WBA_IN_BOTH      3
 
 typedef struct {
     ngx_str_t name;
@@ -21,20 +13,10 @@ typedef struct {
     ngx_http_wba_word_pt set;
 } ngx_http_wba_word_t;
 
-/* What a block says, before it is laid over the profile: the order of lines
- * does not matter. */
-struct ngx_http_wba_block_s {
-    ngx_uint_t in;
-    ngx_http_wba_directory_t *dir;       /* of a directory's block */
-    ngx_http_wba_discovery_t *discovery; /* of discovery's */
-    ngx_http_wba_bounds_t *bounds;
-    wba_directory_t *core;
-    uint32_t seen; /* mask of the words that stood */
-    const wba_profile_t *profile;
-    wba_profile_t over;
-};
+/* Words of which one may be chosen, at most. */
+#define NGX_HTTP_WBA_CHOICES  8
 
-static char *
+char *
 ngx_http_wba_complain(ngx_conf_t *cf, const char *what, ngx_str_t *value,
     const char *write)
 {
@@ -68,6 +50,18 @@ ngx_http_wba_word_url(ngx_conf_t *cf, ngx_http_wba_block_t *block,
                ? NGX_CONF_OK : NGX_CONF_ERROR;
     }
 
+    if (args[0].len > 7 && ngx_strncasecmp(args[0].data, (u_char *) "http://",
+                                           7)
+                           == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "keys from \"%V\" could be anybody's, as http is "
+                           "not protected: write \"url https://%*s\", or bring "
+                           "a file and write \"url file:PATH\"", &args[0],
+                           args[0].len - 7, args[0].data + 7);
+        return NGX_CONF_ERROR;
+    }
+
     /* Resolved as a Signature-Agent is: a bare origin means its well-known
      * path. */
     if (wba_agent_resolve(&mem, ngx_http_wba_view(args[0]), &url) != WBA_OK
@@ -90,12 +84,33 @@ static char *
 ngx_http_wba_word_profile(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
-    block->profile = wba_profile_find(ngx_http_wba_view(args[0]));
-    if (block->profile == NULL) {
-        return ngx_http_wba_complain(cf, "profile", &args[0],
-                                     "tap, agent-pay or web-bot-auth");
+    size_t     n;
+    ngx_int_t  i;
+    wba_str_t  names[NGX_HTTP_WBA_CHOICES];
+
+    for (n = 0; n < NGX_HTTP_WBA_CHOICES && wba_profile_at(n); n++) {
+        names[n] = wba_str_z(wba_profile_at(n)->name);
     }
+    i = ngx_http_wba_choose(cf, "profile", &args[0], names, n);
+    if (i == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+    block->profile = wba_profile_at(i);
     return NGX_CONF_OK;
+}
+
+/* Of a parameter of Signature-Input, which tags are, no more is possible. */
+static ngx_uint_t
+ngx_http_wba_is_printable(ngx_str_t *s)
+{
+    size_t  i;
+
+    for (i = 0; i < s->len; i++) {
+        if (s->data[i] < 0x20 || s->data[i] > 0x7e) {
+            return 0;
+        }
+    }
+    return 1;
 }
 
 static char *
@@ -106,9 +121,13 @@ ngx_http_wba_word_tags(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     wba_profile_t  *over = &block->over;
 
     for (i = 0; i < nargs; i++) {
-        if (args[i].len == 0 || args[i].len > WBA_MAX_TAG) {
+        if (args[i].len == 0 || args[i].len > WBA_MAX_TAG
+            || !ngx_http_wba_is_printable(&args[i]))
+        {
             return ngx_http_wba_complain(cf, "tag", &args[i],
-                                         "for instance agent-browser-auth");
+                                         "up to 128 printable ASCII "
+                                         "characters, for instance "
+                                         "agent-browser-auth");
         }
         over->tags[i].text = ngx_http_wba_view(args[i]);
         over->tags[i].nocase = 0;
@@ -139,16 +158,21 @@ static char *
 ngx_http_wba_word_algorithms(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
+    size_t          n = 0;
     wba_alg_t       alg;
+    wba_str_t       names[NGX_HTTP_WBA_CHOICES];
+    unsigned        bit;
     ngx_uint_t      i;
     wba_profile_t  *over = &block->over;
 
+    for (bit = 1; bit <= WBA_ALG_ALL; bit <<= 1) {
+        names[n++] = wba_str_z(wba_alg_name(bit));
+    }
     for (i = 0; i < nargs; i++) {
         alg = wba_alg_by_name(ngx_http_wba_view(args[i]));
         if (alg == WBA_ALG_NONE) {
-            return ngx_http_wba_complain(cf, "algorithm", &args[i],
-                                         "ed25519, ecdsa-p256-sha256, "
-                                         "rsa-pss-sha512 or rsa-pss-sha256");
+            (void) ngx_http_wba_choose(cf, "algorithm", &args[i], names, n);
+            return NGX_CONF_ERROR;
         }
         over->algorithms |= alg;
     }
@@ -159,25 +183,28 @@ static char *
 ngx_http_wba_word_nonce(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
-    if (ngx_strcmp(args[0].data, "required") == 0) {
-        block->over.nonce_required = 1;
-    } else if (ngx_strcmp(args[0].data, "optional") == 0) {
-        block->over.nonce_required = 0;
-    } else {
-        return ngx_http_wba_complain(cf, "nonce", &args[0],
-                                     "required or optional");
-    }
-    return NGX_CONF_OK;
+    ngx_int_t               i;
+    static const wba_str_t  names[] = { NGX_HTTP_WBA_NAME("optional"),
+                                        NGX_HTTP_WBA_NAME("required") };
+
+    i = ngx_http_wba_choose(cf, "nonce", &args[0], names, 2);
+    block->over.nonce_required = i == 1;
+    return i == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
+
+/* Seconds that a time may be at most, a hundred years: sums of them, in
+ * milliseconds, fit. */
+#define NGX_HTTP_WBA_MAX_TIME  (INT64_C(36500) * 24 * 60 * 60)
 
 static char *
 ngx_http_wba_seconds(ngx_conf_t *cf, const char *what, ngx_str_t *value,
     time_t *to)
 {
     *to = ngx_parse_time(value, 1);
-    if (*to == (time_t) NGX_ERROR || *to == 0) {
+    if (*to == (time_t) NGX_ERROR || *to == 0 || *to > NGX_HTTP_WBA_MAX_TIME)
+    {
         return ngx_http_wba_complain(cf, what, value,
-                                     "a time, for instance 8m");
+                                     "a time up to 36500d, for instance 8m");
     }
     return NGX_CONF_OK;
 }
@@ -198,14 +225,16 @@ static char *
 ngx_http_wba_word_refresh(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
-    if (ngx_http_wba_seconds(cf, "refresh", &args[0], &block->bounds->refresh_min)
+    ngx_http_wba_bounds_t  *bounds = block->bounds;
+
+    if (ngx_http_wba_seconds(cf, "refresh", &args[0], &bounds->refresh_min)
         != NGX_CONF_OK
-        || ngx_http_wba_seconds(cf, "refresh", &args[1], &block->bounds->refresh_max)
+        || ngx_http_wba_seconds(cf, "refresh", &args[1], &bounds->refresh_max)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
     }
-    if (block->bounds->refresh_min > block->bounds->refresh_max) {
+    if (bounds->refresh_min > bounds->refresh_max) {
         return ngx_http_wba_complain(cf, "refresh", &args[0],
                                      "the smaller time first");
     }
@@ -261,6 +290,7 @@ ngx_http_wba_word_max_keys(ngx_conf_t *cf, ngx_http_wba_block_t *block,
                                      "a number from 1 to 100000");
     }
     block->bounds->max_keys = n;
+    block->bounds->max_keys_said = 1;
     return NGX_CONF_OK;
 }
 
@@ -286,42 +316,46 @@ static char *
 ngx_http_wba_word_proof(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
-    if (ngx_strcmp(args[0].data, "required") == 0) {
-        block->bounds->proof_required = 1;
-    } else if (ngx_strcmp(args[0].data, "off") != 0) {
-        return ngx_http_wba_complain(cf, "proof", &args[0],
-                                     "off or required");
-    }
-    return NGX_CONF_OK;
+    ngx_int_t               i;
+    static const wba_str_t  names[] = { NGX_HTTP_WBA_NAME("off"),
+                                        NGX_HTTP_WBA_NAME("required") };
+
+    i = ngx_http_wba_choose(cf, "proof", &args[0], names, 2);
+    block->bounds->proof_required = i == 1;
+    return i == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
 static char *
 ngx_http_wba_word_redirect(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
-    if (ngx_strcmp(args[0].data, "www") == 0) {
-        block->bounds->redirect_www = 1;
-    } else if (ngx_strcmp(args[0].data, "off") != 0) {
-        return ngx_http_wba_complain(cf, "redirect", &args[0], "off or www");
-    }
-    return NGX_CONF_OK;
+    ngx_int_t               i;
+    static const wba_str_t  names[] = { NGX_HTTP_WBA_NAME("off"),
+                                        NGX_HTTP_WBA_NAME("www") };
+
+    i = ngx_http_wba_choose(cf, "redirect", &args[0], names, 2);
+    block->bounds->redirect_www = i == 1;
+    return i == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
 static char *
 ngx_http_wba_word_lenient(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
-    unsigned    flag;
+    size_t      n;
+    wba_str_t   names[NGX_HTTP_WBA_CHOICES];
     ngx_uint_t  i;
 
+    for (n = 0; n < NGX_HTTP_WBA_CHOICES && wba_lenient_at(n).data; n++) {
+        names[n] = wba_lenient_at(n);
+    }
     for (i = 0; i < nargs; i++) {
-        flag = wba_lenient_by_name(ngx_http_wba_view(args[i]));
-        if (flag == 0) {
-            return ngx_http_wba_complain(cf, "leniency", &args[i],
-                                         "unquoted-agent, agent-type, "
-                                         "bare-jwk or visa-sample");
+        if (ngx_http_wba_choose(cf, "leniency", &args[i], names, n)
+            == NGX_ERROR)
+        {
+            return NGX_CONF_ERROR;
         }
-        block->core->lenient |= flag;
+        block->core->lenient |= wba_lenient_by_name(ngx_http_wba_view(args[i]));
     }
     return NGX_CONF_OK;
 }
@@ -447,59 +481,48 @@ static const ngx_http_wba_word_t  ngx_http_wba_words[] = {
       ngx_http_wba_word_new_per_minute },
     { ngx_string("concurrent"), NGX_HTTP_WBA_IN_DISCOVERY, 1, 1,
       ngx_http_wba_word_concurrent },
-    { ngx_null_string, 0, 0, 0, NULL }
 };
 
-/* Places in the table above, as bits of block->seen. */
-enum {
-    NGX_HTTP_WBA_SEEN_URL = 1 << 0,
-    NGX_HTTP_WBA_SEEN_PROFILE = 1 << 1,
-    NGX_HTTP_WBA_SEEN_TAGS = 1 << 2,
-    NGX_HTTP_WBA_SEEN_COMPONENTS = 1 << 3,
-    NGX_HTTP_WBA_SEEN_ALGORITHMS = 1 << 4,
-    NGX_HTTP_WBA_SEEN_NONCE = 1 << 5,
-    NGX_HTTP_WBA_SEEN_MAX_LIFETIME = 1 << 6,
-    NGX_HTTP_WBA_SEEN_ALLOW = 1 << 17
-};
+#define NGX_HTTP_WBA_WORDS                                                    \
+    (sizeof(ngx_http_wba_words) / sizeof(ngx_http_wba_words[0]))
 
-/* ---- the blocks */
-
-/* The names of all words that may stand there, for a message. */
-static ngx_str_t
-ngx_http_wba_word_names(ngx_conf_t *cf, ngx_uint_t in)
-{
-    size_t      len = 0;
-    u_char     *p;
-    ngx_str_t   names = ngx_null_string;
-    ngx_uint_t  i;
-
-    for (i = 0; ngx_http_wba_words[i].name.len; i++) {
-        len += ngx_http_wba_words[i].name.len + 2;
-    }
-    names.data = ngx_pnalloc(cf->pool, len);
-    if (names.data == NULL) {
-        return names;
-    }
-    p = names.data;
-    for (i = 0; ngx_http_wba_words[i].name.len; i++) {
-        if (ngx_http_wba_words[i].in & in) {
-            p = ngx_sprintf(p, "%s%V", p == names.data ? "" : ", ",
-                            &ngx_http_wba_words[i].name);
-        }
-    }
-    names.len = p - names.data;
-    return names;
-}
+/* ---- a line */
 
 static char *
+ngx_http_wba_unknown_word(ngx_conf_t *cf, ngx_uint_t in, ngx_str_t *value)
+{
+    wba_str_t    names[NGX_HTTP_WBA_WORDS];
+    ngx_str_t    hint, either;
+    ngx_uint_t   i, n = 0;
+    wba_nearest_t  nearest;
+
+    wba_nearest_init(&nearest, ngx_http_wba_view(*value));
+    for (i = 0; i < NGX_HTTP_WBA_WORDS; i++) {
+        if (ngx_http_wba_words[i].in & in) {
+            names[n] = ngx_http_wba_view(ngx_http_wba_words[i].name);
+            wba_nearest_offer(&nearest, names[n++]);
+        }
+    }
+    hint = ngx_http_wba_did_you_mean(cf, &nearest);
+    either = ngx_http_wba_either(cf, names, n);
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown word \"%V\" in web_bot_auth_%s%V, write %V",
+                       value,
+                       in == NGX_HTTP_WBA_IN_DIRECTORY ? "directory"
+                                                       : "discovery",
+                       &hint, &either);
+    return NGX_CONF_ERROR;
+}
+
+char *
 ngx_http_wba_block_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
-    ngx_str_t                  *value = cf->args->elts, names;
+    ngx_str_t                  *value = cf->args->elts;
     ngx_uint_t                  i, nargs = cf->args->nelts - 1;
     ngx_http_wba_block_t       *block = conf;
     const ngx_http_wba_word_t  *word;
 
-    for (i = 0; ngx_http_wba_words[i].name.len; i++) {
+    for (i = 0; i < NGX_HTTP_WBA_WORDS; i++) {
         word = &ngx_http_wba_words[i];
         if (!(word->in & block->in) || word->name.len != value[0].len
             || ngx_strncmp(word->name.data, value[0].data, value[0].len) != 0)
@@ -508,8 +531,9 @@ ngx_http_wba_block_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         }
         if (nargs < word->min || nargs > word->max) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" takes %ui to %ui values, not %ui",
-                               &value[0], word->min, word->max, nargs);
+                               "\"%V\" takes %s%ui value%s, not %ui",
+                               &value[0], word->min < word->max ? "1 to " : "",
+                               word->max, word->max == 1 ? "" : "s", nargs);
             return NGX_CONF_ERROR;
         }
         /* Of patterns there may be many lines. */
@@ -517,7 +541,7 @@ ngx_http_wba_block_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
             && (1u << i) != NGX_HTTP_WBA_SEEN_ALLOW)
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\" stands twice in one block",
+                               "\"%V\" stands twice in one block: remove one",
                                &value[0]);
             return NGX_CONF_ERROR;
         }
@@ -525,245 +549,5 @@ ngx_http_wba_block_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return word->set(cf, block, &value[1], nargs);
     }
 
-    names = ngx_http_wba_word_names(cf, block->in);
-    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                       "unknown word \"%V\" in web_bot_auth_%s, write one of "
-                       "%V", &value[0],
-                       block->in == NGX_HTTP_WBA_IN_DIRECTORY ? "directory"
-                                                              : "discovery",
-                       &names);
-    return NGX_CONF_ERROR;
-}
-
-static void
-ngx_http_wba_block_overlay(ngx_http_wba_block_t *block)
-{
-    wba_profile_t  *p = &block->core->profile, *over = &block->over;
-
-    *p = *block->profile;
-    if (block->seen & NGX_HTTP_WBA_SEEN_TAGS) {
-        ngx_memcpy(p->tags, over->tags, sizeof(p->tags));
-        p->ntags = over->ntags;
-    }
-    if (block->seen & NGX_HTTP_WBA_SEEN_COMPONENTS) {
-        ngx_memcpy(p->components, over->components, sizeof(p->components));
-        p->ncomponents = over->ncomponents;
-    }
-    if (block->seen & NGX_HTTP_WBA_SEEN_ALGORITHMS) {
-        p->algorithms = over->algorithms;
-    }
-    if (block->seen & NGX_HTTP_WBA_SEEN_NONCE) {
-        p->nonce_required = over->nonce_required;
-    }
-    if (block->seen & NGX_HTTP_WBA_SEEN_MAX_LIFETIME) {
-        p->max_lifetime = over->max_lifetime;
-    }
-}
-
-static ngx_int_t
-ngx_http_wba_name_is_good(ngx_str_t *name)
-{
-    size_t  i;
-    u_char  c;
-
-    for (i = 0; i < name->len; i++) {
-        c = name->data[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-              || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.'))
-        {
-            return 0;
-        }
-    }
-    return name->len > 0
-           && name->len < sizeof(((ngx_http_wba_slot_t *) 0)->name);
-}
-
-static void
-ngx_http_wba_bounds_default(ngx_http_wba_bounds_t *bounds)
-{
-    bounds->refresh_min = 5 * 60;
-    bounds->refresh_max = 24 * 60 * 60;
-    bounds->stale = 24 * 60 * 60;
-    bounds->timeout = 5000;
-    bounds->max_size = 1024 * 1024;
-    bounds->max_keys = 10000;
-}
-
-static ngx_http_wba_directory_t *
-ngx_http_wba_directory_add(ngx_conf_t *cf,
-    ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *name)
-{
-    ngx_uint_t                  i;
-    ngx_http_wba_directory_t   *dir, **dirs = mcf->directories.elts;
-
-    for (i = 0; i < mcf->directories.nelts; i++) {
-        if (dirs[i]->name.len == name->len
-            && ngx_strncmp(dirs[i]->name.data, name->data, name->len) == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "directory \"%V\" is configured already in "
-                               "%s:%ui, give this one another name", name,
-                               dirs[i]->conf_file, dirs[i]->conf_line);
-            return NULL;
-        }
-    }
-
-    dir = ngx_pcalloc(cf->pool, sizeof(ngx_http_wba_directory_t));
-    if (dir == NULL) {
-        return NULL;
-    }
-    dir->core = ngx_pcalloc(cf->pool, sizeof(wba_directory_t));
-    if (dir->core == NULL) {
-        return NULL;
-    }
-    dirs = ngx_array_push(&mcf->directories);
-    if (dirs == NULL) {
-        return NULL;
-    }
-    *dirs = dir;
-
-    dir->name = *name;
-    dir->core->name = ngx_http_wba_view(*name);
-    dir->source.mcf = mcf;
-    dir->source.name = *name;
-    dir->source.bounds = &dir->bounds;
-    ngx_http_wba_bounds_default(&dir->bounds);
-    dir->conf_file = cf->conf_file->file.name.data;
-    dir->conf_line = cf->conf_file->line;
-    return dir;
-}
-
-static char *
-ngx_http_wba_block_read(ngx_conf_t *cf, ngx_http_wba_block_t *block)
-{
-    char        *rv;
-    ngx_conf_t   save;
-
-    save = *cf;
-    cf->handler = ngx_http_wba_block_line;
-    cf->handler_conf = (void *) block;
-    rv = ngx_conf_parse(cf, NULL);
-    *cf = save;
-    return rv;
-}
-
-char *
-ngx_http_web_bot_auth_directory(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    char                      *rv;
-    ngx_str_t                 *value = cf->args->elts;
-    ngx_http_wba_block_t       block;
-    ngx_http_wba_directory_t  *dir;
-
-    if (!ngx_http_wba_name_is_good(&value[1])) {
-        return ngx_http_wba_complain(cf, "directory name", &value[1],
-                                     "up to 63 letters, digits, - _ .");
-    }
-    if (ngx_strcmp(value[1].data, NGX_HTTP_WBA_DISCOVERY) == 0) {
-        return ngx_http_wba_complain(cf, "directory name", &value[1],
-                                     "another: discovered directories are "
-                                     "reported under this one");
-    }
-    dir = ngx_http_wba_directory_add(cf, conf, &value[1]);
-    if (dir == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&block, sizeof(block));
-    block.in = NGX_HTTP_WBA_IN_DIRECTORY;
-    block.dir = dir;
-    block.bounds = &dir->bounds;
-    block.core = dir->core;
-
-    rv = ngx_http_wba_block_read(cf, &block);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (!(block.seen & NGX_HTTP_WBA_SEEN_URL)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "directory \"%V\" has no \"url\": write \"url "
-                           "https://HOST/PATH;\" or \"url file:PATH;\"",
-                           &dir->name);
-        return NGX_CONF_ERROR;
-    }
-    if (!(block.seen & NGX_HTTP_WBA_SEEN_PROFILE)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "directory \"%V\" has no \"profile\": write "
-                           "\"profile tap;\", \"profile agent-pay;\" or "
-                           "\"profile web-bot-auth;\"", &dir->name);
-        return NGX_CONF_ERROR;
-    }
-    ngx_http_wba_block_overlay(&block);
-    return NGX_CONF_OK;
-}
-
-/* Strangers' directories are smaller than an operator's own choice may be. */
-#define NGX_HTTP_WBA_FOUND_SIZE  (256 * 1024)
-#define NGX_HTTP_WBA_FOUND_KEYS  100
-
-static ngx_http_wba_discovery_t *
-ngx_http_wba_discovery_create(ngx_conf_t *cf)
-{
-    ngx_http_wba_discovery_t  *discovery;
-
-    discovery = ngx_pcalloc(cf->pool, sizeof(ngx_http_wba_discovery_t));
-    if (discovery == NULL
-        || ngx_array_init(&discovery->allow, cf->pool, 4,
-                          sizeof(wba_agent_pattern_t)) != NGX_OK)
-    {
-        return NULL;
-    }
-    discovery->core.directory.name = WBA_STR(NGX_HTTP_WBA_DISCOVERY);
-    ngx_http_wba_bounds_default(&discovery->bounds);
-    discovery->bounds.max_size = NGX_HTTP_WBA_FOUND_SIZE;
-    discovery->bounds.max_keys = NGX_HTTP_WBA_FOUND_KEYS;
-    discovery->new_per_minute = 30;
-    discovery->concurrent = 8;
-    discovery->conf_file = cf->conf_file->file.name.data;
-    discovery->conf_line = cf->conf_file->line;
-    return discovery;
-}
-
-char *
-ngx_http_web_bot_auth_discovery(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    char                               *rv;
-    ngx_http_wba_block_t                block;
-    ngx_http_wba_discovery_t           *discovery;
-    ngx_http_web_bot_auth_main_conf_t  *mcf = conf;
-
-    if (mcf->discovery) {
-        return "is duplicate";
-    }
-    discovery = ngx_http_wba_discovery_create(cf);
-    if (discovery == NULL) {
-        return NGX_CONF_ERROR;
-    }
-    mcf->discovery = discovery;
-
-    ngx_memzero(&block, sizeof(block));
-    block.in = NGX_HTTP_WBA_IN_DISCOVERY;
-    block.discovery = discovery;
-    block.bounds = &discovery->bounds;
-    block.core = &discovery->core.directory;
-    block.profile = wba_profile_find(WBA_STR("web-bot-auth"));
-
-    rv = ngx_http_wba_block_read(cf, &block);
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-    if (!discovery->core.any == !discovery->allow.nelts) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "web_bot_auth_discovery must say whom to look up: "
-                           "write either \"any;\" or \"allow https://HOST "
-                           "*.DOMAIN;\"");
-        return NGX_CONF_ERROR;
-    }
-    ngx_http_wba_block_overlay(&block);
-    discovery->core.allow = discovery->allow.elts;
-    discovery->core.nallow = discovery->allow.nelts;
-    return NGX_CONF_OK;
+    return ngx_http_wba_unknown_word(cf, block->in, &value[0]);
 }

@@ -44,6 +44,87 @@ ngx_http_wba_zone_found(size_t zone_size)
     return ngx_min(n, NGX_HTTP_WBA_FOUND_MAX);
 }
 
+/* The reverse: megabytes. */
+size_t
+ngx_http_wba_zone_for_found(ngx_uint_t n)
+{
+    return n * sizeof(ngx_http_wba_slot_t) * NGX_HTTP_WBA_FOUND_SHARE
+           / (1024 * 1024) + 1;
+}
+
+/* Where things are, from the zone's first byte on. */
+typedef struct {
+    ngx_uint_t nfound;
+    ngx_uint_t nrows;
+    size_t counters;
+    size_t forgery;
+    size_t arena;
+    size_t arena_size; /* of one half */
+    size_t replay;
+    size_t replay_size;
+} ngx_http_wba_layout_t;
+
+/* zone_size is what was configured, size what the slab leaves of it. */
+static ngx_int_t
+ngx_http_wba_zone_layout(ngx_http_web_bot_auth_main_conf_t *mcf,
+    size_t zone_size, size_t size, ngx_http_wba_layout_t *layout)
+{
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(mcf->cycle->conf_ctx,
+                                           ngx_core_module);
+
+    layout->nfound = ngx_http_wba_zone_found(zone_size);
+    layout->nrows = ngx_http_wba_rows(zone_size, ccf->worker_processes);
+    layout->counters = ngx_http_wba_zone_header_size(layout->nfound);
+    layout->forgery = ngx_align(layout->counters
+                                + layout->nrows
+                                  * sizeof(ngx_http_wba_counters_t),
+                                64);
+    layout->arena = layout->forgery + ngx_http_wba_forgery_size(zone_size);
+    if (size < layout->arena) {
+        return NGX_ERROR;
+    }
+    layout->arena_size = (size - layout->arena) / NGX_HTTP_WBA_ARENA_SHARE
+                         & ~(size_t) 63;
+    layout->replay = layout->arena + 2 * layout->arena_size;
+    layout->replay_size = size - layout->replay;
+    return NGX_OK;
+}
+
+/* Beyond it no machine's memory goes. */
+#define NGX_HTTP_WBA_ZONE_MAX  ((size_t) 1 << 44)
+
+size_t
+ngx_http_wba_zone_for(ngx_http_web_bot_auth_main_conf_t *mcf,
+    uint64_t nonces, size_t keys)
+{
+    size_t                 size, usable, replay, step = 1024 * 1024;
+    ngx_http_wba_layout_t  layout;
+
+    replay = wba_replay_size(nonces);
+    if (replay > NGX_HTTP_WBA_ZONE_MAX / 2
+        || keys > NGX_HTTP_WBA_ZONE_MAX / 2 / NGX_HTTP_WBA_ARENA_SHARE)
+    {
+        return 0;
+    }
+
+    size = ngx_max(replay, keys * NGX_HTTP_WBA_ARENA_SHARE);
+    size = ngx_max(size, ngx_http_wba_zone_min_size());
+
+    for (size -= size % step; /* void */ ; size += step) {
+        /* Of each page the slab takes a little, and two for itself. */
+        usable = (size / (ngx_pagesize + sizeof(ngx_slab_page_t)) - 2)
+                 * ngx_pagesize;
+        if (size > ngx_http_wba_zone_min_size()
+            && ngx_http_wba_zone_layout(mcf, size, usable, &layout) == NGX_OK
+            && layout.replay_size >= replay && layout.arena_size >= keys)
+        {
+            return size;
+        }
+    }
+}
+
 static ngx_int_t
 ngx_http_wba_lock_create(ngx_http_wba_zone_t *zone)
 {
@@ -95,56 +176,50 @@ ngx_http_wba_zone_unlock(ngx_http_wba_zone_t *zone)
 ngx_int_t
 ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    size_t                              size, rest, header, counters, forgery;
-    ngx_uint_t                          nfound, nrows;
-    ngx_core_conf_t                    *ccf;
+    size_t                              size;
     ngx_slab_pool_t                    *shpool;
     ngx_http_wba_zone_t                *zone;
+    ngx_http_wba_layout_t               layout;
     ngx_http_web_bot_auth_main_conf_t  *old = data, *mcf = shm_zone->data;
 
     if (old) {
         /* The memory of the cycle that runs: nothing is changed before the
          * new configuration is committed. */
         mcf->zone = old->zone;
+        ngx_http_wba_check_zone(mcf, shm_zone->shm.log);
         return NGX_OK;
     }
 
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
     size = shpool->pfree << ngx_pagesize_shift;
 
-    nfound = ngx_http_wba_zone_found(shm_zone->shm.size);
-    counters = ngx_http_wba_zone_header_size(nfound);
-
-    ccf = (ngx_core_conf_t *) ngx_get_conf(mcf->cycle->conf_ctx,
-                                           ngx_core_module);
-    nrows = ngx_http_wba_rows(shm_zone->shm.size, ccf->worker_processes);
-    header = ngx_align(counters + nrows * sizeof(ngx_http_wba_counters_t), 64);
-    forgery = ngx_http_wba_forgery_size(shm_zone->shm.size);
-
     zone = ngx_slab_alloc(shpool, size);
-    if (zone == NULL || size < header + forgery) {
+    if (zone == NULL
+        || ngx_http_wba_zone_layout(mcf, shm_zone->shm.size, size, &layout)
+           != NGX_OK)
+    {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, 0,
-                      "web_bot_auth_zone is too small");
+                      "web_bot_auth_zone is too small, enlarge it, in %s:%ui",
+                      mcf->zone_place.file, mcf->zone_place.line);
         return NGX_ERROR;
     }
-    ngx_memzero(zone, header);
+    ngx_memzero(zone, layout.arena);
 
     zone->version = NGX_HTTP_WBA_ZONE_VERSION;
     zone->layout = sizeof(ngx_http_wba_zone_t) + sizeof(ngx_http_wba_slot_t);
     zone->nslots = NGX_HTTP_WBA_SLOTS;
-    zone->nfound = nfound;
+    zone->nfound = layout.nfound;
     zone->created = ngx_time();
-    zone->counters = counters;
-    zone->nrows = nrows;
-    zone->forgery = header;
-    zone->arena = header + forgery;
-    rest = size - zone->arena;
-    zone->arena_size = rest / NGX_HTTP_WBA_ARENA_SHARE & ~(size_t) 63;
-    zone->replay = zone->arena + 2 * zone->arena_size;
-    zone->replay_size = size - zone->replay;
+    zone->counters = layout.counters;
+    zone->nrows = layout.nrows;
+    zone->forgery = layout.forgery;
+    zone->arena = layout.arena;
+    zone->arena_size = layout.arena_size;
+    zone->replay = layout.replay;
+    zone->replay_size = layout.replay_size;
     zone->generation = 1;
 
-    ngx_http_wba_forgery_init(zone, forgery);
+    ngx_http_wba_forgery_init(zone, layout.arena - layout.forgery);
     if (ngx_http_wba_lock_create(zone) != NGX_OK) {
         ngx_log_error(NGX_LOG_EMERG, shm_zone->shm.log, ngx_errno,
                       "web_bot_auth_zone: no robust process-shared locks");
@@ -153,6 +228,7 @@ ngx_http_wba_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 
     mcf->zone = zone;
     shpool->data = zone;
+    ngx_http_wba_check_zone(mcf, shm_zone->shm.log);
     return NGX_OK;
 }
 

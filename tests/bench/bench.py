@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 
+import document
 import noise
 import rows
 import servers as servers_
@@ -138,6 +139,8 @@ def main():
     parser.add_argument("--modules", type=pathlib.Path,
                         help="node_modules with web-bot-auth, for the peers")
     parser.add_argument("--json", type=pathlib.Path, required=True)
+    parser.add_argument("--document", action="store_true",
+                        help="put the figures into docs/performance.md")
     parser.add_argument("--seconds", type=float, default=float(
         os.environ.get("BENCH_SECONDS", "270")))
     args = parser.parse_args()
@@ -148,6 +151,8 @@ def main():
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps(result, indent=1) + "\n")
     table.show(result)
+    if args.document:
+        document.replace("figures", document.figures(result))
 
 
 if __name__ == "__main__":

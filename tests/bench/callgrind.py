@@ -6,26 +6,9 @@ import collections
 import pathlib
 import re
 
-# A part of an object's path, and the name it goes by here; what matches none
-# is "other".
-OBJECTS = (
-    ("ngx_http_web_bot_auth_module.so", "ours"),
-    ("/stages", "ours"),
-    ("ngx_http_bench_module.so", "bench"),
-    ("libsodium", "libsodium"),
-    ("libcrypto", "libcrypto"),
-    ("libc.so", "libc"),
-    ("/nginx", "nginx"),
-)
+from common import owner
 
 NAME = re.compile(r"(c?(?:ob|fl|fi|fe|fn))=(?:\((\d+)\)(?: (.*))?|(.*))$")
-
-
-def owner(path):
-    for part, name in OBJECTS:
-        if part in path:
-            return name
-    return "other"
 
 
 class Dump:

@@ -11,10 +11,31 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/integration"))
 
 SEED = "c6" * 32
+
+# Whose code a file holds: a part of its path, and the name it goes by here.
+OWNERS = (
+    ("ngx_http_web_bot_auth_module", "ours"),
+    ("/stages", "ours"),        # core, with what drives it
+    ("ngx_http_bench_module", "bench"),
+    ("libsodium", "libsodium"),
+    ("libcrypto", "libcrypto"),
+    ("libc.so", "libc"),
+    ("vdso", "libc"),
+    ("/nginx", "nginx"),
+    ("kernel", "kernel"),
+)
+
 CORES = sorted(os.sched_getaffinity(0))
 SERVER = CORES[0]               # where workers run
 CLIENT = CORES[-1]              # the load; the same where there is but one
 APART = SERVER != CLIENT
+
+
+def owner(path):
+    for part, name in OWNERS:
+        if part in path:
+            return name
+    return "other"
 
 
 def affinity(core):

@@ -20,7 +20,7 @@ import sys
 import tempfile
 
 import servers
-from common import CLIENT
+from common import CLIENT, owner
 
 RATE = 3989         # a second; a prime, to be in step with nothing
 WIDTH, ROW, TEXT = 1200, 17, 11
@@ -30,18 +30,7 @@ KERNEL = 8          # functions of the kernel above a call of it
 COLOURS = {"ours": "#e4632d", "nginx": "#8fb573", "libsodium": "#5b8fc7",
            "libc": "#c9a94f", "kernel": "#b9b4c2", "other": "#dddddd"}
 
-OWNERS = (("kernel", "kernel"), ("ngx_http_web_bot_auth_module", "ours"),
-          ("libsodium", "libsodium"), ("libc.so", "libc"),
-          ("/nginx", "nginx"), ("vdso", "libc"))
-
 FRAME = re.compile(r"^\s+([0-9a-f]+) (.*) \((.*)\)$")
-
-
-def owner(library):
-    for part, name in OWNERS:
-        if part in library:
-            return name
-    return "other"
 
 
 # Sampling
@@ -143,7 +132,7 @@ def draw_box(x, y, width, node, total):
     return ('<g><title>%s</title><rect x="%.1f" y="%d" width="%.1f" '
             'height="%d" fill="%s" rx="1"/>%s</g>' % (
                 html.escape(title), x, y, max(width - 0.5, 0.4), ROW - 1,
-                COLOURS[node.who],
+                COLOURS.get(node.who, COLOURS["other"]),
                 '<text x="%.1f" y="%d">%s</text>' % (
                     x + 3, y + ROW - 5, html.escape(label))
                 if label else ""))

@@ -22,6 +22,7 @@ import sys
 import tempfile
 
 import callgrind
+import document
 import noise
 import servers
 from common import SEED, load
@@ -242,7 +243,10 @@ def main():
             show_top(functions, name, args.top)
     if args.update or kept is None:
         KEPT.write_text(json.dumps(now, indent=1) + "\n")
-        print("written to %s" % os.path.relpath(KEPT))
+        document.replace("instructions",
+                         document.instructions(now, OWNERS))
+        print("written to %s and %s" % (os.path.relpath(KEPT),
+                                        os.path.relpath(document.PAGE)))
         return
     if kept["versions"] != now["versions"]:
         print("kept with %s, counted with %s: ours alone are compared" % (

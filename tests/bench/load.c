@@ -171,7 +171,8 @@ send_all(int fd, struct iovec *iov, int n)
     ssize_t sent;
 
     while (n > 0) {
-        sent = writev(fd, iov, n);
+        sent = n == 1 ? send(fd, iov->iov_base, iov->iov_len, 0)
+                      : writev(fd, iov, n);
         if (sent < 0) {
             die("send");
         }

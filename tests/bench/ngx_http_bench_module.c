@@ -3,8 +3,8 @@
  * For the benchmarks alone, never installed: what a request costs that does
  * nothing but one libsodium verification, and marks in callgrind's counts.
  *
- *     bench_verify SIZE;      in the access phase, one crypto_sign_verify_detached
- *                             of SIZE bytes, and nothing else
+ *     bench_verify SIZE;      in the access phase, crypto_sign_verify_detached
+ *                             of SIZE bytes, once, and nothing else
  *     bench_body [sha256];    as the content: reads the body, hashes it if told
  *                             to, and answers 200
  *     bench_mark NAME;        as the content: callgrind writes what it has

@@ -70,7 +70,10 @@ LOCATIONS = """
         location = /optional { web_bot_auth optional; }
         location = /control { bench_verify %(base)d; }
         location = /body-off { bench_body; }
-        location = /body-control { bench_verify %(body_base)d; bench_body sha256; }
+        location = /body-control {
+            bench_verify %(body_base)d;
+            bench_body sha256;
+        }
         location = /body-on { web_bot_auth on; bench_body; }
 """
 

@@ -24,8 +24,6 @@
  * replaced by a function that says yes: a difference of two long times would
  * drown the rest.
  */
-#define _GNU_SOURCE /* aligned_alloc beside _POSIX_C_SOURCE */
-
 #include "load.h"
 
 #include <stdio.h>

@@ -4,9 +4,9 @@
  * for ASan, and the end of a run whose property does not hold.
  *
  * A target is one file with LLVMFuzzerTestOneInput.  Its input begins with a
- * few bytes of settings, if it has any; the rest is text, in parts that an
- * LF or an octet 0xff ends, so that a dictionary and the fuzzer's splicing work on
- * it.  Whatever an input does must be the same when it is run again.
+ * few bytes of settings, if it has any; the rest is text, in parts that an LF
+ * or an octet 0xff ends, so that a dictionary and the fuzzer's splicing work
+ * on it.  Whatever an input does must be the same when it is run again.
  */
 #ifndef WBA_FUZZ_H
 #define WBA_FUZZ_H

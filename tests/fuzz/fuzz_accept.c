@@ -35,13 +35,22 @@ static const wba_rule_t rules[] = {
     { .allow = false, .tag = { 14, (const uint8_t *) "agent-pay-auth" } },
     { .allow = true },
     { .allow = false },
+    /* from here on: of who that is, hence nobody might match */
+    { .allow = false, .agent = { 22, (const uint8_t *) AGENT_A } },
+    { .allow = true, .agent = { 17, (const uint8_t *) AGENT_B } },
+    { .allow = false, .keyid = { 5, (const uint8_t *) "kid-a" } },
+    { .allow = true, .tag = { 12, (const uint8_t *) "web-bot-auth" },
+      .keyid = { 3, (const uint8_t *) "kid" } },
 };
+
+#define RULES_SURE 7
 
 /* --- signing what is asked for */
 
 typedef struct {
     const host_shop_t *shop;
     const wba_policy_t *policy;
+    bool sure; /* whoever is meant by the rules exists */
     wba_str_t label;
     wba_sf_value_t member;
     wba_str_t tag;
@@ -197,14 +206,14 @@ member(ask_t *ask)
     }
     CHECK(created == 1 && expires == 1 && tag == 1);
     CHECK(nonce == (ask->policy->challenge != NULL));
-    CHECK(somebody_gets_in(ask));
+    CHECK(!ask->sure || somebody_gets_in(ask));
 }
 
 static void
-accept_field(const host_shop_t *shop, const wba_policy_t *policy)
+accept_field(const host_shop_t *shop, const wba_policy_t *policy, bool sure)
 {
     static const uint8_t random[WBA_CHALLENGE_RANDOM_SIZE] = "random enough";
-    ask_t ask = { .shop = shop, .policy = policy };
+    ask_t ask = { .shop = shop, .policy = policy, .sure = sure };
     uint8_t nonce[WBA_CHALLENGE_SIZE];
     wba_accept_t accept;
     wba_status_t status;
@@ -290,7 +299,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wba_component_t components[4];
     wba_rule_t list[4];
     wba_policy_t policy;
-    unsigned flags, i;
+    unsigned flags, i, which;
+    bool sure = true;
     const host_shop_t *shop = &host_shops[fuzz_below(&in, HOST_SHOPS)];
 
     fuzz_mem_init(&m);
@@ -307,9 +317,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     policy.nrules = fuzz_below(&in, 5);
     for (i = 0; i < 4; i++) {
         components[i] = required[fuzz_below(&in, COUNT(required))];
-        list[i] = rules[fuzz_below(&in, COUNT(rules))];
+        which = fuzz_below(&in, COUNT(rules));
+        list[i] = rules[which];
+        sure = sure && (i >= policy.nrules || which < RULES_SURE);
     }
-    accept_field(shop, &policy);
+    accept_field(shop, &policy, sure);
+    for (i = 0; i < WBA_REASON_COUNT; i++) {
+        bool helps = wba_accept_helps(&policy, (wba_reason_t) i);
+
+        CHECK(!helps || wba_class_default_status(
+                            wba_reason_info((wba_reason_t) i)->class) != 503);
+    }
     challenge(&in);
     fuzz_mem_free(&m);
     return 0;

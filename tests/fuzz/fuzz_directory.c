@@ -20,6 +20,7 @@ typedef struct {
     bool well_known;
     bool decoded;
     unsigned who;
+    unsigned code; /* libcurl's */
     const char *url;
 } settings_t;
 
@@ -31,6 +32,7 @@ static const char *const urls[] = {
 };
 
 static fuzz_mem_t m;
+static CURL *easy; /* that never did anything */
 
 static void
 read_settings(fuzz_in_t *in, settings_t *s)
@@ -44,6 +46,7 @@ read_settings(fuzz_in_t *in, settings_t *s)
     s->decoded = (flags & 16) != 0;
     s->url = urls[flags >> 6];
     s->who = more;
+    s->code = flags & 32 ? more % CURL_LAST : CURLE_OK;
 }
 
 /* --- the answer */
@@ -219,8 +222,10 @@ feed_head(wba_fetch_job_t *job, wba_str_t head)
     return true;
 }
 
+/* What libcurl did not tell it is told here. */
 static void
-feed(wba_fetch_job_t *job, wba_str_t head, wba_str_t body)
+feed(wba_fetch_job_t *job, const settings_t *s, wba_str_t head,
+     wba_str_t body)
 {
     wba_fetch_result_t *r = &job->result;
     wba_str_t copy = fuzz_copy(&m, body);
@@ -232,14 +237,18 @@ feed(wba_fetch_job_t *job, wba_str_t head, wba_str_t body)
         if (wba_fetch_on_body(text, 1, half, job) == half) {
             (void) wba_fetch_on_body(text + half, 1, body.len - half, job);
         }
+        (void) wba_fetch_on_progress(job, 0, (curl_off_t) body.len * 3, 0, 0);
     }
     CHECK(job->body.len <= job->max_body);
     CHECK(job->headers.len <= WBA_MAX_FETCH_HEADERS);
-    r->status = (int) status_of(head);
-    if (r->error == WBA_FETCH_OK) {
-        r->body = fuzz_copy(&m, wba_str(job->body.data, job->body.len));
+    if (s->code != CURLE_OK && body.len != 0) {
+        (void) snprintf(job->detail, sizeof(job->detail), "%.*s",
+                        (int) (body.len % 100), (const char *) body.data);
     }
-    r->headers = fuzz_copy(&m, wba_str(job->headers.data, job->headers.len));
+    wba_fetch_describe(job, (CURLcode) s->code);
+    r->status = (int) status_of(head);
+    r->body = fuzz_copy(&m, r->body);
+    r->headers = fuzz_copy(&m, r->headers);
     r->content_type = wba_fetch_header(r, "content-type");
 }
 
@@ -251,6 +260,42 @@ is_printable(const char *text)
     for (; *text != '\0'; text++) {
         CHECK(*text >= 0x20 && *text < 0x7f);
     }
+}
+
+/* Whether the field is of that body, by each hash that it states and one at
+ * least. */
+static bool
+digest_fits(const wba_raw_message_t *raw, wba_str_t body)
+{
+    uint8_t sha256[32], sha512[64], got[64];
+    const uint8_t *hashes[] = { sha256, sha512 };
+    static const char *const names[] = { "sha-256", "sha-512" };
+    unsigned stated = 0, i;
+    wba_sf_value_t value;
+    wba_str_t field;
+    size_t len;
+
+    if (wba_message_field(&raw->message, WBA_STR("content-digest"), &m.mem,
+                          &field)
+        != WBA_OK)
+    {
+        return false;
+    }
+    crypto_hash_sha256(sha256, body.data, body.len);
+    crypto_hash_sha512(sha512, body.data, body.len);
+    for (i = 0; i < 2; i++) {
+        if (wba_sf_dict_find(field, wba_str_z(names[i]), &value) != WBA_OK) {
+            continue;
+        }
+        stated++;
+        if (value.type != WBA_SF_BYTES
+            || wba_sf_bytes(&value, got, sizeof(got), &len) != WBA_OK
+            || len != 32u << i || memcmp(got, hashes[i], len) != 0)
+        {
+            return false;
+        }
+    }
+    return stated != 0;
 }
 
 /* Whether the key has signed the answer and its digest. */
@@ -270,7 +315,8 @@ has_proven(const settings_t *s, const wba_fetch_result_t *result,
                != WBA_OK
         || wba_message_field(&raw.message, WBA_STR("signature"), &m.mem,
                              &values)
-               != WBA_OK)
+               != WBA_OK
+        || result->decoded || !digest_fits(&raw, result->body))
     {
         return false;
     }
@@ -385,6 +431,8 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     (void) argc;
     (void) argv;
     host_begin();
+    easy = curl_easy_init();
+    CHECK(easy != NULL);
     return 0;
 }
 
@@ -393,7 +441,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_in_t in = wba_str(data, size);
     struct wba_fetch_s fetch = { .count = 1 };
-    struct wba_fetch_job_s job = { .fetch = &fetch, .max_body = 4000 };
+    struct wba_fetch_job_s job = { .fetch = &fetch, .max_body = 4000,
+                                   .easy = easy };
     settings_t settings;
     wba_str_t head, body;
     size_t at;
@@ -404,7 +453,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     body = expand(wba_str(in.data + at, in.len - at), WBA_STR_NONE);
     head = expand(wba_str(in.data, at), body);
     head = add_signature(&settings, head);
-    feed(&job, head, body);
+    feed(&job, &settings, head, body);
+    is_printable(job.result.reason);
+    CHECK((job.result.error == WBA_FETCH_OK) == (job.result.reason[0] == '\0'));
+    CHECK(strcmp(wba_fetch_error_name(job.result.error), "unknown") != 0);
     job.result.decoded |= settings.decoded;
     answer(&settings, &job.result, head);
     redirect(&settings, &job.result);

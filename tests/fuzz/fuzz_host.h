@@ -157,6 +157,32 @@ host_set(unsigned who, const char *kid, bool others)
     return set;
 }
 
+/* More keys than are tried, under the name that is alice's thumbprint and under
+ * kid, and behind them her own: she is not kept out by that. */
+static inline wba_keyset_t
+host_crowd(const char *kid)
+{
+    wba_keyset_builder_t *b = wba_keyset_builder_new();
+    wba_keyset_t set;
+    uint8_t print[WBA_THUMBPRINT_SIZE];
+    uint8_t pub[32];
+    wba_key_t key = { .type = WBA_KEY_ED25519, .algs = WBA_ALG_ED25519,
+                      .thumbprint = print, .pub = { 32, pub } };
+    int i;
+
+    CHECK(b != NULL);
+    for (i = 0; i < 2 * WBA_MAX_CANDIDATES; i++) {
+        memset(pub, 0x40 + i, sizeof(pub));
+        wba_jwk_thumbprint_ed25519(pub, print);
+        key.kid = wba_str_z(i & 1 ? "kid" : host_keys[ALICE].text);
+        CHECK(wba_keyset_builder_add(b, &key) == WBA_OK);
+    }
+    host_put(b, ALICE, kid, 0, 0);
+    CHECK(wba_keyset_builder_take(b, &set) == WBA_OK);
+    wba_keyset_builder_free(b);
+    return set;
+}
+
 static inline wba_directory_t *
 host_directory(host_shop_t *shop, const char *name, const char *profile,
                const char *agent, unsigned lenient, wba_keyset_t set)
@@ -235,7 +261,7 @@ host_make_shops(void)
     wba_directory_t *d;
 
     /* as most are */
-    host_directory(shop, "visa", "tap", NULL, 0, host_set(a, "kid-a", false));
+    host_directory(shop, "visa", "tap", NULL, 0, host_crowd("kid-a"));
     host_directory(shop, "a", "web-bot-auth", AGENT_A, 0,
                    host_set(b, NULL, false));
     host_directory(shop, "b", "web-bot-auth", AGENT_B, 0,
@@ -249,6 +275,7 @@ host_make_shops(void)
                    host_set(b | c, "kid", true));
     host_directory(shop, "none", "web-bot-auth", NULL, 0,
                    host_set(c, "kid", true));
+    host_directory(shop, "crowd", "tap", AGENT_B, 0, host_crowd("kid"));
     shop->env.diagnose = host_diagnose;
 
     /* agents that are looked up */
@@ -508,7 +535,8 @@ host_base(const wba_raw_message_t *raw, const wba_sf_value_t *member,
 
 /* A value for Signature that fits the message's Signature-Input; empty where
  * nothing can be signed.  who: the signer of the first, the next one's of the
- * second, and so on.  as_sent: over what Visa's sample agent signs. */
+ * second, and so on; from 4 on the same one's of all.  as_sent: over what
+ * Visa's sample agent signs. */
 static inline wba_str_t
 host_sign_all(const wba_raw_message_t *raw, unsigned who, bool as_sent,
               const wba_mem_t *mem)
@@ -538,8 +566,8 @@ host_sign_all(const wba_raw_message_t *raw, unsigned who, bool as_sent,
                                  : WBA_STR_NONE,
                          mem, &base))
         {
-            host_sign(&out, (who + it.count - 1) % HOST_KEYS, label,
-                      wba_buf_view(&base));
+            host_sign(&out, (who + (who < 4 ? it.count - 1 : 0)) % HOST_KEYS,
+                      label, wba_buf_view(&base));
         }
     }
     return wba_buf_view(&out);

@@ -40,10 +40,17 @@ any_text(fuzz_in_t *in)
     return fuzz_copy(&m, fuzz_until(in, FUZZ_PART));
 }
 
+/* A version: who fills the report in sees to it that it is printable. */
 static const char *
-any_z(fuzz_in_t *in)
+any_version(fuzz_in_t *in)
 {
-    return fuzz_text(&m, fuzz_until(in, FUZZ_PART));
+    char *text = (char *) (uintptr_t) fuzz_text(&m, fuzz_until(in, FUZZ_PART));
+    char *p;
+
+    for (p = text; *p != '\0'; p++) {
+        *p = (char) (' ' + (uint8_t) *p % 95);
+    }
+    return text;
 }
 
 typedef struct {
@@ -75,10 +82,10 @@ fill(fuzz_in_t *in, all_t *a)
     fill_counts(in, r->reasons, COUNT(r->reasons));
     fill_counts(in, r->redis.buckets, COUNT(r->redis.buckets));
     r->redis.sum_us = fuzz_number(in, 8);
-    r->versions.module = any_z(in);
-    r->versions.installed = any_z(in);
-    r->versions.nginx = any_z(in);
-    r->versions.libsodium = r->versions.libcurl = any_z(in);
+    r->versions.module = any_version(in);
+    r->versions.installed = any_version(in);
+    r->versions.nginx = any_version(in);
+    r->versions.libsodium = r->versions.libcurl = any_version(in);
     r->versions.jansson = r->versions.hiredis = r->versions.openssl = "1";
     r->nonce_file = any_text(in);
     a->tag.text = any_text(in);
@@ -111,17 +118,19 @@ fill(fuzz_in_t *in, all_t *a)
     r->history_interval = 60;
 }
 
-/* What stands for s in JSON. */
+/* What stands for s in JSON; what is not ASCII is cut at 1,024. */
 static wba_str_t
 shown(wba_str_t s)
 {
     uint8_t *copy = (uint8_t *) (uintptr_t) fuzz_copy(&m, s).data;
+    bool ascii = true;
     size_t i;
 
-    for (i = 0; i < s.len; i++) {
+    for (i = 0; i < s.len && i < 1024; i++) {
+        ascii &= copy[i] < 0x80;
         copy[i] = copy[i] < 0x80 ? copy[i] : '?';
     }
-    return wba_str(copy, s.len);
+    return wba_str(copy, ascii ? s.len : i);
 }
 
 static bool

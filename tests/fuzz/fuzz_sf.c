@@ -156,9 +156,27 @@ same_inner(const wba_sf_value_t *a, const wba_sf_value_t *b)
     CHECK(wba_sf_inner_next(&y, &right) == WBA_END);
 }
 
+/* What is written as it came would be written so from its parts. */
+static void
+as_it_came(const wba_sf_value_t *value)
+{
+    wba_sf_value_t parts = *value;
+    wba_buf_t buf;
+
+    if (!value->canonical || m.bytes > 8 * MAX) {
+        return;
+    }
+    parts.canonical = false;
+    wba_buf_init(&buf, &m.mem, MAX);
+    wba_sf_write_value(&buf, &parts);
+    CHECK(buf.status == WBA_OK
+          && wba_str_eq(wba_buf_view(&buf), value->raw));
+}
+
 static void
 same_value(const wba_sf_value_t *a, const wba_sf_value_t *b)
 {
+    as_it_came(a);
     CHECK(fuzz_within(a->text, whole) && fuzz_within(a->params, whole)
           && fuzz_within(a->raw, whole));
     CHECK((a->type == WBA_SF_INNER_LIST) == (b->type == WBA_SF_INNER_LIST));

@@ -70,7 +70,8 @@ is_agent(const wba_sigagent_t *agent)
     CHECK_SAME(uri.scheme, WBA_STR("https"));
     CHECK(uri.userinfo.data == NULL && uri.fragment.data == NULL);
     CHECK(uri.path.len != 0);
-    CHECK(wba_agent_resolve(&m.mem, agent->resolved, &again) != WBA_UNSUPPORTED);
+    CHECK(wba_agent_resolve(&m.mem, agent->resolved, &again)
+          != WBA_UNSUPPORTED);
     CHECK(wba_agent_identity(&m.mem, agent->identity, &again) == WBA_OK);
     CHECK_SAME(again, agent->identity);
     CHECK(agent->identity.len == 0

@@ -2,7 +2,8 @@
 /*
  * Requests as text with placeholders: $a $b $c stand for the hosts' keys'
  * thumbprints, $n for a nonce that was given out, $d for the Content-Digest of
- * what follows the fields.  And a Signature field that fits the request.
+ * what follows the fields, $l for 16,384 letters.  And a Signature field that
+ * fits the request.
  */
 #ifndef WBA_FUZZ_TEXT_H
 #define WBA_FUZZ_TEXT_H
@@ -47,10 +48,20 @@ static inline void
 text_add_nonce(wba_buf_t *out, int64_t now)
 {
     uint8_t nonce[WBA_CHALLENGE_SIZE];
-    static const uint8_t random[WBA_CHALLENGE_RANDOM_SIZE] = "twenty octets here";
+    static const uint8_t random[WBA_CHALLENGE_RANDOM_SIZE] = "twenty octets";
 
     wba_challenge_make(&host_challenge, WBA_STR(SHOP), now - 10, random, nonce);
     wba_buf_add(out, nonce, sizeof(nonce));
+}
+
+/* A field's bound is four of them. */
+static inline void
+text_add_long(wba_buf_t *out)
+{
+    static char text[16384];
+
+    memset(text, 'a', sizeof(text));
+    wba_buf_add(out, text, sizeof(text));
 }
 
 static inline wba_str_t
@@ -60,7 +71,7 @@ text_expand(fuzz_mem_t *m, wba_str_t text, int64_t now)
     uint8_t c;
     size_t i;
 
-    wba_buf_init(&out, &m->mem, 65536);
+    wba_buf_init(&out, &m->mem, 400000);
     for (i = 0; i < text.len; i++) {
         c = text.data[i];
         if (c != '$' || i + 1 == text.len) {
@@ -74,6 +85,8 @@ text_expand(fuzz_mem_t *m, wba_str_t text, int64_t now)
             text_add_digest(&out, text);
         } else if (c == 'n') {
             text_add_nonce(&out, now);
+        } else if (c == 'l') {
+            text_add_long(&out);
         } else {
             wba_buf_byte(&out, '$');
             i--;
@@ -116,7 +129,7 @@ text_add_signature(const text_signer_t *s, fuzz_mem_t *m, wba_str_t text)
     } else if (head >= 1 && text.data[head - 1] == '\n') {
         head--;
     }
-    wba_buf_init(&out, &m->mem, 131072);
+    wba_buf_init(&out, &m->mem, 500000);
     wba_buf_add(&out, text.data, head);
     if (head == 0 || text.data[head - 1] != '\n') {
         wba_buf_lit(&out, "\r\n");

@@ -7,8 +7,7 @@
  * once; the same request has the same verdict each time; want of memory lets
  * nobody in.
  *
- * Input: settings, then the request's text, in which $a $b $c stand for
- * thumbprints, $n for a nonce that was given out, and $d for a Content-Digest.
+ * Input: settings, then the request's text as fuzz_text.h has it.
  */
 #include "fuzz_text.h"
 
@@ -19,6 +18,7 @@ typedef struct {
     bool served;
     bool blind;
     bool bytewise;
+    bool body_complete;
     wba_store_answer_t store;
     size_t fail_at;
     int64_t now;
@@ -78,7 +78,9 @@ read_settings(fuzz_in_t *in, settings_t *s)
     s->bytewise = (store & 16) != 0;
     s->signer.who = store >> 5;
     s->fail_at = fuzz_byte(in);
-    s->now = NOW + (int8_t) fuzz_byte(in) * 4;
+    s->body_complete = store % 8 != 6;
+    s->now = (int8_t) fuzz_byte(in);
+    s->now = NOW + s->now * (s->now & 1 ? 1024 : 4);
     read_policy(in, &s->policies[0]);
     read_policy(in, &s->policies[1]);
 }
@@ -126,7 +128,8 @@ is_verified(const host_request_t *r, const host_shop_t *shop,
         CHECK(who < HOST_KEYS
               || wba_crypto_verify(&key, f->alg, f->signature, f->base)
                      == WBA_OK);
-        CHECK((f->agent_url.data == NULL) == (f->directory->agent.data == NULL));
+        CHECK((f->agent_url.data == NULL)
+              == (f->directory->agent.data == NULL));
         CHECK_SAME(f->agent_url, f->directory->agent);
     }
     CHECK((f->agent.lenient & ~f->directory->lenient) == 0);
@@ -218,7 +221,7 @@ open_request(const settings_t *s, host_request_t *r, wba_str_t text)
     r->blind = s->blind;
     r->bytewise = s->bytewise;
     r->store = s->store;
-    r->body_complete = true;
+    r->body_complete = s->body_complete;
     r->policy = s->policies[0];
 }
 
@@ -242,58 +245,92 @@ same_verdict(const host_request_t *a, const host_request_t *b)
     }
 }
 
+/* One run from beginning to end, with what nonces there are; whether the
+ * request was let in. */
+static bool
+once(const settings_t *s, host_request_t *r, wba_str_t text, size_t fail_at,
+     bool onward)
+{
+    open_request(s, r, text);
+    r->m.fail_at = fail_at;
+    r->m.onward = onward;
+    host_run(r, s->shop);
+    r->m.fail_at = 0;
+    verdict(r, s->shop);
+    return r->verdict.reason == WBA_REASON_OK;
+}
+
+/* With all but the first of its nonces used up: nobody is let in by what was
+ * only a part of it, nor for want of memory to look at the rest. */
+static void
+partly_used(const settings_t *s, wba_str_t text, size_t recorded)
+{
+    static host_request_t rich, poor;
+    bool in, poor_in;
+
+    if (recorded >= 2) {
+        memmove(host_nonces, host_nonces + 1,
+                (recorded - 1) * sizeof(host_nonces[0]));
+    }
+    host_nnonces = recorded >= 2 ? recorded - 1 : 0;
+    in = once(s, &rich, text, 0, false);
+    CHECK(!in || recorded < 2);
+    fuzz_mem_free(&rich.m);
+
+    host_nnonces = recorded >= 2 ? recorded - 1 : 0;
+    poor_in = once(s, &poor, text, s->fail_at / 2, (s->fail_at & 1) != 0);
+    CHECK(in || !poor_in);
+    fuzz_mem_free(&poor.m);
+}
+
+/* On to another location, and back, where its nonces are its own. */
+static void
+two_locations(const settings_t *s, wba_str_t text)
+{
+    static host_request_t r;
+    bool in;
+
+    host_nnonces = 0;
+    in = once(s, &r, text, 0, false);
+    r.policy = s->policies[1];
+    r.raw.scheme = s->bytewise ? WBA_STR("http") : r.raw.scheme;
+    host_pass(&r, s->shop);
+    verdict(&r, s->shop);
+    r.policy = s->policies[0];
+    text_dress(&s->signer, &r.raw);
+    host_pass(&r, s->shop);
+    verdict(&r, s->shop);
+    CHECK(!in || r.verdict.reason == WBA_REASON_OK
+          || s->store != WBA_STORE_FRESH);
+    fuzz_mem_free(&r.m);
+}
+
 static void
 requests(const settings_t *s, wba_str_t text)
 {
-    static host_request_t first, again, poor;
-    const host_shop_t *shop = s->shop;
-    bool let_in;
+    static host_request_t first, again;
+    size_t recorded;
+    bool in;
 
     host_nnonces = 0;
-    open_request(s, &first, text);
-    host_run(&first, shop);
-    verdict(&first, shop);
-    let_in = first.verdict.reason == WBA_REASON_OK;
+    in = once(s, &first, text, 0, false);
+    recorded = host_nnonces;
 
     /* The same again: its nonces are used up. */
-    open_request(s, &again, text);
-    host_run(&again, shop);
-    verdict(&again, shop);
-    if (let_in && first.verdict.signature->input.nonce.len != 0) {
-        CHECK(again.verdict.reason != WBA_REASON_OK);
+    if (once(s, &again, text, 0, false)) {
+        CHECK(!in || first.verdict.signature->input.nonce.len == 0);
     }
     fuzz_mem_free(&again.m);
+    host_nnonces = recorded;
+    partly_used(s, text, recorded);
 
     /* As if for the first time. */
     host_nnonces = 0;
-    open_request(s, &again, text);
-    host_run(&again, shop);
+    (void) once(s, &again, text, 0, false);
     same_verdict(&first, &again);
     fuzz_mem_free(&again.m);
-
-    /* With less memory. */
-    host_nnonces = 0;
-    open_request(s, &poor, text);
-    poor.m.fail_at = s->fail_at / 2;
-    poor.m.onward = (s->fail_at & 1) != 0;
-    host_run(&poor, shop);
-    poor.m.fail_at = 0;
-    verdict(&poor, shop);
-    CHECK(let_in || poor.verdict.reason != WBA_REASON_OK);
-    fuzz_mem_free(&poor.m);
-
-    /* On to another location, and back, where its nonces are its own. */
-    first.policy = s->policies[1];
-    first.raw.scheme = s->bytewise ? WBA_STR("http") : first.raw.scheme;
-    host_pass(&first, shop);
-    verdict(&first, shop);
-    first.policy = s->policies[0];
-    text_dress(&s->signer, &first.raw);
-    host_pass(&first, shop);
-    verdict(&first, shop);
-    CHECK(!let_in || first.verdict.reason == WBA_REASON_OK
-          || s->store != WBA_STORE_FRESH);
     fuzz_mem_free(&first.m);
+    two_locations(s, text);
 }
 
 int

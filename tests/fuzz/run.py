@@ -5,8 +5,10 @@
     run.py fuzz --seconds N [--targets a,b]   each target for N seconds
     run.py regress                            only the kept inputs
     run.py merge                              what was found goes into the tree
-    run.py summary                            the ledger, added up
-    run.py coverage                           lines and branches, per target
+    run.py summary                            the ledger, added up (minutes
+                                              of processor time)
+    run.py coverage                           lines and branches reached
+    run.py figures                            both, into docs/security.md
 
 The targets are built in build/fuzz (and build/cover) by the Makefile.  Inputs
 that are kept lie in tests/fuzz/corpus/TARGET; those of this machine in
@@ -16,10 +18,13 @@ build/fuzz/corpus/TARGET.  A finding is left in build/fuzz/findings.
 import argparse
 import collections
 import concurrent.futures
+import hashlib
+import json
 import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,7 +33,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-# Of all inputs together that are kept in the tree, and of one.
+# What is kept in the tree: bytes of all inputs together, and of one.
 MAX_KEPT = 2 * 1024 * 1024
 MAX_KEPT_ONE = 16 * 1024
 
@@ -47,6 +52,7 @@ class Places:
     def __init__(self, build):
         self.build = pathlib.Path(build).resolve()
         self.bin = self.build
+        self.cover = ROOT / "build/cover"
         self.findings = self.build / "findings"
         self.ledger = self.build / "ledger"
 
@@ -72,16 +78,23 @@ def targets(chosen):
     return chosen
 
 
-def options(target):
-    """What a target asks of the fuzzer: NAME = VALUE lines."""
-    found = {"max_len": "4096", "timeout": "20", "rss_limit_mb": "2048"}
+def wishes(target):
+    """What a target asks for: NAME = VALUE lines, for the fuzzer, and kept,
+    how many of its inputs may be."""
+    found = {"max_len": "4096", "timeout": "20", "rss_limit_mb": "2048",
+             "kept": "20"}
     path = HERE / (target + ".options")
     if path.exists():
         for line in path.read_text().splitlines():
             match = re.match(r"(\w+) *= *(\S+)", line)
             if match:
                 found[match[1]] = match[2]
-    return ["-%s=%s" % item for item in found.items()]
+    return found
+
+
+def options(target):
+    return ["-%s=%s" % item for item in wishes(target).items()
+            if item[0] != "kept"]
 
 
 def inputs(folder):
@@ -100,15 +113,28 @@ def run(command, **more):
     return subprocess.run([str(word) for word in command],
                           env={**os.environ, **ENVIRONMENT},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          check=False, **more)
+                          **{"check": False, **more})
 
 
 # --- fuzzing
 
 
+def timed(command, cwd):
+    """The exit status, the output, and the seconds of processor time."""
+    process = subprocess.Popen([str(word) for word in command], cwd=cwd,
+                               env={**os.environ, **ENVIRONMENT},
+                               stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    output = process.stdout.read().decode("latin-1")
+    process.stdout.close()
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, output, used.ru_utime + used.ru_stime
+
+
 def note(places, target, seconds, executions, cov, features):
-    """One line of the ledger: when, target, seconds, executions, edges,
-    features."""
+    """One line of the ledger: when, target, seconds of processor time,
+    executions, edges, features."""
     with open(places.ledger, "a", encoding="ascii") as ledger:
         ledger.write("%d %s %.0f %d %d %d\n" % (
             time.time(), target, seconds, executions, cov, features))
@@ -131,19 +157,18 @@ def fuzz_one(places, target, args):
                 "-artifact_prefix=%s/%s-" % (places.findings, target)]
     command += ["-use_value_profile=1"] if args.value_profile else []
     command += args.more
-    begun = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="wba-fuzz-") as scratch:
-        done = run(command, cwd=scratch)
-    output = done.stdout.decode("latin-1")
+        status, output, seconds = timed(command, scratch)
     progress = LINE.findall(output)
     executions = DONE.search(output)
     cov, features = map(int, progress[-1]) if progress else (0, 0)
     count = int(executions[1]) if executions else 0
-    note(places, target, time.monotonic() - begun, count, cov, features)
+    note(places, target, seconds, count, cov, features)
+    stopped = status in (72, -signal.SIGTERM, -signal.SIGINT)   # by somebody
     text = "  %-5s %-14s %10d executions, %5d edges, %6d features" % (
-        "ok" if done.returncode == 0 else "FAIL", target, count, cov,
-        features)
-    if done.returncode != 0:
+        "ok" if status == 0 else "stop" if stopped else "FAIL", target, count,
+        cov, features)
+    if status != 0 and not stopped:
         log.write_text(output, encoding="latin-1")
         artefacts = re.findall(r"Test unit written to (\S+)", output)
         text += "\n        %s" % shown(log)
@@ -151,7 +176,7 @@ def fuzz_one(places, target, args):
             text += "\n        again with: %s %s" % (
                 shown(places.binary(target)), shown(pathlib.Path(path)))
     print(text, flush=True)
-    return done.returncode == 0
+    return status == 0
 
 
 def fuzz(places, args):
@@ -160,7 +185,11 @@ def fuzz(places, args):
     if missing:
         sys.exit("not built: " + ", ".join(missing))
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        good = list(pool.map(lambda t: fuzz_one(places, t, args), names))
+        try:
+            good = list(pool.map(lambda t: fuzz_one(places, t, args), names))
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     if not all(good):
         sys.exit("findings: see %s" % shown(places.findings))
 
@@ -183,24 +212,66 @@ def regress(places, args):
 # --- what is kept
 
 
+def features(control):
+    """What each input reaches, from libFuzzer's notes about a merge: the
+    number of files, of the first folder's, the files; then a line FT with a
+    file's number and its edges."""
+    lines = control.read_text(encoding="latin-1").splitlines()
+    count = int(lines[0])
+    files = [pathlib.Path(name) for name in lines[2:2 + count]]
+    found = {}
+    for line in lines[2 + count:]:
+        if line.startswith("FT "):
+            words = line.split()
+            found[files[int(words[1])]] = frozenset(words[2:])
+    return found
+
+
+def choose(reached, most):
+    """The inputs that reach the most, one after the other, small ones first;
+    and the share of what all of them reach."""
+    everything, have, chosen = frozenset().union(*reached.values()), set(), []
+    while reached and len(chosen) < most:
+        best = max(reached, key=lambda p: (len(reached[p] - have),
+                                           -p.stat().st_size))
+        if not reached[best] - have:
+            break
+        chosen.append(best)
+        have |= reached.pop(best)
+    return chosen, 100 * len(have) / max(1, len(everything))
+
+
 def merge_one(places, target, args):
     kept = places.kept(target)
     with tempfile.TemporaryDirectory(prefix="wba-merge-") as scratch:
-        into = pathlib.Path(scratch) / "into"
+        control, into, all_ = (pathlib.Path(scratch) / name
+                               for name in ("notes", "into", "all"))
         into.mkdir()
+        all_.mkdir()
+        for path in inputs(kept) + inputs(places.found(target)):
+            try:        # a fuzzer that runs may take it away
+                shutil.copy(path, all_)
+            except FileNotFoundError:
+                pass
         done = run([places.binary(target), "-merge=1", "-set_cover_merge=1",
                     "-use_counters=0", "-max_len=%d" % MAX_KEPT_ONE,
-                    "-timeout=20", into, kept, places.found(target)],
-                   cwd=scratch)
+                    "-timeout=20", "-merge_control_file=%s" % control, into,
+                    all_], cwd=scratch)
         if done.returncode != 0:
             print(done.stdout.decode("latin-1")[-2000:])
             sys.exit("merge of %s failed" % target)
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir(parents=True)
-        for path in inputs(into):
-            shutil.copy(path, kept / path.name[:16])
+        chosen, share = choose(features(control),
+                               int(wishes(target)["kept"]))
+        texts = [path.read_bytes() for path in chosen]
+    kept.mkdir(parents=True, exist_ok=True)
+    for path in inputs(kept):
+        if re.fullmatch("[0-9a-f]{16}", path.name):
+            path.unlink()       # the others were named by hand, and stay
+    for text in texts:
+        (kept / hashlib.sha256(text).hexdigest()[:16]).write_bytes(text)
     sizes = [path.stat().st_size for path in inputs(kept)]
-    print("  %-14s %4d inputs, %7d bytes" % (target, len(sizes), sum(sizes)))
+    print("  %-14s %4d inputs, %7d bytes, %.1f %% of all edges reached" % (
+        target, len(sizes), sum(sizes), share), flush=True)
     return sum(sizes)
 
 
@@ -213,116 +284,134 @@ def merge(places, args):
 # --- figures
 
 
-def summary(places, args):
-    rows = collections.OrderedDict()
+def ledger(places):
+    """By target: seconds, executions, the most edges."""
+    rows = collections.defaultdict(lambda: [0, 0, 0])
     if places.ledger.exists():
         for line in places.ledger.read_text().splitlines():
-            _, target, seconds, count, cov, features = line.split()
-            row = rows.setdefault(target, [0, 0, 0, 0, 0])
-            row[0] += 1
-            row[1] += int(seconds)
-            row[2] += int(count)
-            row[3] = max(row[3], int(cov))
-            row[4] = max(row[4], int(features))
-    print("| target | minutes | executions | edges | features |")
-    print("|---|---|---|---|---|")
+            _, target, seconds, count, cov, _ = line.split()
+            row = rows[target]
+            row[0] += int(seconds)
+            row[1] += int(count)
+            row[2] = max(row[2], int(cov))
+    return rows
+
+
+def table(rows, of=None):
+    """Rows of Markdown; of: what was reached, by target."""
+    head = ["target", "minutes", "executions", "edges"]
+    head += ["lines", "branches"] if of else []
+    lines = [head, ["---"] * len(head)]
     for target in sorted(rows):
-        runs, seconds, count, cov, features = rows[target]
-        print("| %s | %d | %s | %d | %d |" % (
-            target, round(seconds / 60), "{:,}".format(count), cov, features))
-    seconds = sum(row[1] for row in rows.values())
-    count = sum(row[2] for row in rows.values())
-    print("| **all** | %d (%.1f h) | %s | | |" % (
-        round(seconds / 60), seconds / 3600, "{:,}".format(count)))
+        seconds, count, cov = rows[target]
+        lines.append(["`%s`" % target, str(round(seconds / 60)),
+                      "{:,}".format(count), str(cov)]
+                     + (list(of.get(target, ("", ""))) if of else []))
+    seconds = sum(row[0] for row in rows.values())
+    lines.append(["**all**", "%d (%.1f h)" % (round(seconds / 60),
+                                              seconds / 3600),
+                  "{:,}".format(sum(row[1] for row in rows.values())), ""]
+                 + (list(of[None]) if of else []))
+    return "\n".join("| %s |" % " | ".join(line) for line in lines)
 
 
-def percent(part):
-    return "%5.1f" % part["percent"] if part["count"] else "    -"
+def summary(places, args):
+    print(table(ledger(places)))
 
 
-def coverage(places, args):
-    """Of core and fetch, by clang's source-based coverage; cli too where a
-    target links it."""
-    import json
+def llvm_cov(places, args, data, names):
+    objects = [places.cover / ("fuzz_" + name) for name in names]
+    more = [word for one in objects[1:] for word in ("-object", one)]
+    out = run([args.llvm + "llvm-cov" + args.suffix, "export",
+               "-summary-only", "-instr-profile=%s" % data, objects[0], *more,
+               ROOT / "src/core", ROOT / "src/fetch"])
+    return json.loads(out.stdout)["data"][0]
+
+
+def merge_profiles(args, into, raws):
+    out = run([args.llvm + "llvm-profdata" + args.suffix, "merge", "-sparse",
+               "-o", into, *raws])
+    if out.returncode:
+        sys.exit(out.stdout.decode())
+
+
+def counts(summary_, what):
+    part = summary_[what]
+    return "%d of %d (%.1f %%)" % (part["covered"], part["count"],
+                                   part["percent"])
+
+
+def reached(places, args):
+    """By target: lines and branches of core and fetch, by clang's source-based
+    coverage; of all together under None.  And the files' summaries."""
     profiles = places.build / "profiles"
     shutil.rmtree(profiles, ignore_errors=True)
     profiles.mkdir(parents=True)
-    names = targets(args.targets)
-    print("| target | lines | branches |")
-    print("|---|---|---|")
-    done = []
-
-    def export(data, binaries, folders):
-        objects = [word for b in binaries[1:] for word in ("-object", b)]
-        out = run([args.llvm + "llvm-cov" + args.suffix, "export",
-                   "-summary-only", "-instr-profile=%s" % data, binaries[0],
-                   *objects,
-                   *[ROOT / "src" / folder for folder in folders]])
-        return json.loads(out.stdout)["data"][0]
-
-    def merged(into, raws):
-        out = run([args.llvm + "llvm-profdata" + args.suffix, "merge",
-                   "-sparse", "-o", into, *raws])
-        if out.returncode:
-            sys.exit(out.stdout.decode())
-
-    for target in names:
-        raw = profiles / (target + ".raw")
-        folders = [f for f in (places.kept(target), places.found(target))
+    names, raws, found = targets(args.targets), [], {}
+    for name in names:
+        raw = profiles / (name + ".raw")
+        folders = [f for f in (places.kept(name), places.found(name))
                    if f.is_dir()]
-        subprocess.run([str(places.binary(target)), *map(str, folders)],
-                       env={**os.environ, "LLVM_PROFILE_FILE": str(raw)},
-                       check=True, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL)
-        data = profiles / (target + ".data")
-        merged(data, [raw])
-        done.append(raw)
-        files = export(data, [places.binary(target)], ["core", "fetch"])
-        touched = [f["summary"] for f in files["files"]
-                   if f["summary"]["lines"]["covered"]]
-        lines = [sum(s["lines"][k] for s in touched)
-                 for k in ("covered", "count")]
-        branches = [sum(s["branches"][k] for s in touched)
-                    for k in ("covered", "count")]
-        print("| %s | %d of %d | %d of %d |" % (target, *lines, *branches))
+        with tempfile.TemporaryDirectory(prefix="wba-cover-") as scratch:
+            subprocess.run([str(places.cover / ("fuzz_" + name)),
+                            *map(str, folders)], cwd=scratch, check=True,
+                           env={**os.environ, "LLVM_PROFILE_FILE": str(raw)},
+                           stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+        data = profiles / (name + ".data")
+        merge_profiles(args, data, [raw])
+        raws.append(raw)
+        totals = llvm_cov(places, args, data, [name])["totals"]
+        found[name] = ("%d" % totals["lines"]["covered"],
+                       "%d" % totals["branches"]["covered"])
     data = profiles / "all.data"
-    merged(data, done)
-    everything = export(data, [places.binary(t) for t in names],
-                        ["core", "fetch"])
-    totals = everything["totals"]
-    print("| **all, of all of core and fetch** "
-          "| %d of %d (%s %%) | %d of %d (%s %%) |" % (
-              totals["lines"]["covered"], totals["lines"]["count"],
-              percent(totals["lines"]).strip(),
-              totals["branches"]["covered"], totals["branches"]["count"],
-              percent(totals["branches"]).strip()))
-    if args.files:
-        for entry in sorted(everything["files"],
-                            key=lambda f: f["filename"]):
-            s = entry["summary"]
-            print("  %-32s lines %s %%  branches %s %%" % (
-                shown(pathlib.Path(entry["filename"])), percent(s["lines"]),
-                percent(s["branches"])))
+    merge_profiles(args, data, raws)
+    everything = llvm_cov(places, args, data, names)
+    found[None] = (counts(everything["totals"], "lines"),
+                   counts(everything["totals"], "branches"))
+    return found, everything["files"]
+
+
+def coverage(places, args):
+    found, files = reached(places, args)
+    for entry in sorted(files, key=lambda f: f["filename"]):
+        if entry["summary"]["branches"]["count"]:
+            print("  %-32s lines %-24s branches %s" % (
+                shown(pathlib.Path(entry["filename"])),
+                counts(entry["summary"], "lines"),
+                counts(entry["summary"], "branches")))
+    for name in sorted(n for n in found if n):
+        print("  %-14s %5s lines, %5s branches" % (name, *found[name]))
+    print("  %-14s %s lines, %s branches" % ("all", *found[None]))
+
+
+def figures(places, args):
+    """Puts the table into docs/security.md."""
+    found, _ = reached(places, args)
+    path = ROOT / "docs/security.md"
+    text, count = re.subn(r"(### Figures\n\n)(?:\|.*\n)+",
+                          lambda m: m[1] + table(ledger(places), found) + "\n",
+                          path.read_text())
+    if count != 1:
+        sys.exit("%s has no table of figures" % path)
+    path.write_text(text)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=["fuzz", "regress", "merge",
-                                         "summary", "coverage"])
+                                         "summary", "coverage", "figures"])
     parser.add_argument("--build", default=ROOT / "build/fuzz")
     parser.add_argument("--bin", help="where the binaries are")
     parser.add_argument("--targets", default="")
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--value-profile", action="store_true")
-    parser.add_argument("--files", action="store_true")
     parser.add_argument("--llvm", default="")
     parser.add_argument("--suffix", default="-14")
     parser.add_argument("more", nargs="*", help="for the fuzzer itself")
     args = parser.parse_args()
     places = Places(args.build)
-    if args.what == "coverage":
-        places.bin = ROOT / "build/cover"
     if args.bin:
         places.bin = pathlib.Path(args.bin).resolve()
     globals()[args.what](places, args)

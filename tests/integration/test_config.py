@@ -7,25 +7,9 @@ import re
 import pytest
 
 from harness.agents import VISA_KEY
+from harness.levels import CONF
 from harness.nginx import GLOBALS
 from harness.signer import Key, jwks
-
-CONF = """
-%%GLOBALS%%
-events {}
-http {
-    %%HTTP%%
-    %%DIRECTORIES%%
-    %%MORE%%
-    server {
-        listen 127.0.0.1:%%PORT%%;
-        server_name shop.test;
-        web_bot_auth_scheme https;
-        %%SERVER%%
-        location / { %%LOCATION%% }
-    }
-}
-"""
 
 RFC_KEY = {"kty": "OKP", "crv": "Ed25519",
            "x": "JrQLj5P_89iXES9-vFgrIy29clF9CC_oPPsw3c5D0bs"}
@@ -41,17 +25,11 @@ FILES = {
 
 
 @pytest.fixture
-def check(serve):
+def check(nginx_t):
     """check(more, server, location): (passed, output)."""
     def run(more="", server="", location="", template=CONF):
-        nginx = serve.make(template, files=FILES, MORE=more, SERVER=server,
-                           LOCATION=location)
-        nginx.expect(r"\[emerg\]")
-        serve.all.remove(nginx)
-        try:
-            return nginx.test()
-        finally:
-            nginx.stop()
+        return nginx_t(template, files=FILES, MORE=more, SERVER=server,
+                       LOCATION=location)[:2]
     return run
 
 
@@ -170,6 +148,8 @@ BAD = [
     (block(URL + " profile tap; max_size huge;"), "max_size"),
     (block(URL + " profile tap; max_keys -1;"), "max_keys"),
     (block(URL + " profile tap; stale x;"), "stale"),
+    (block(URL + " profile tap; stale 101y;"), "36500d"),
+    (block(URL + " profile tap; refresh 1m 9000000000000000s;"), "36500d"),
     (block(TAP + " agent http://a.test;"), "https"),
     (block(TAP + " agent a.test;"), "agent"),
     (block(TAP + " tags;"), "tags"),

@@ -1057,7 +1057,7 @@ def test_reload_with_a_body_under_way(serve, upstream):
 # ---- configuration
 
 @pytest.mark.parametrize("line, message", [
-    ("web_bot_auth_content_digest maybe;", 'invalid value "maybe"'),
+    ("web_bot_auth_content_digest maybe;", 'write off, on or required'),
     ("web_bot_auth_content_digest;", "invalid number of arguments"),
     ("web_bot_auth_content_digest on; web_bot_auth_content_digest off;",
      "is duplicate"),

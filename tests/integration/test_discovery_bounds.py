@@ -27,7 +27,7 @@ def fetches(agents):
 
 
 # Keys of a configured directory that leave little of the smallest zone's arena.
-FILL = 700
+FILL = 680
 
 # max_directories
 

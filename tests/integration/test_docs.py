@@ -53,6 +53,40 @@ def test_reasons():
     assert len([line for line in text if line.startswith("| `")]) == len(rows)
 
 
+# What nginx -t says: the formats in the code, and the rows of the page, both
+# without what differs.
+
+SAYS = re.compile(
+    r"(?:ngx_conf_log_error\(\s*NGX_LOG_\w+,\s*cf,"
+    r"|ngx_log_error\(\s*\w+,\s*(?:report->)?(?:cf->log|shm_zone->shm\.log),"
+    r"|ngx_http_wba_warn\()"
+    r'[^";]*?((?:"(?:[^"\\]|\\.)*"\s*)+)', re.S)
+
+
+def bare(text):
+    text = re.sub(r",? in %s:%ui$", "", text)
+    text = re.sub(r"%(?:\*s|u[ziL]|[VsdLO])", "", text).replace("…", "")
+    return re.sub(r" +", " ", text).strip()
+
+
+def said():
+    for file in sorted(NGINX.glob("*.c")):
+        for match in SAYS.finditer(file.read_text()):
+            text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', match[1]))
+            if text != "%*s":       # the helper that they go through
+                yield bare(text.replace('\\"', '"'))
+
+
+def test_what_nginx_t_says():
+    rows = [bare(row) for row in re.findall(
+        r"^\| `(.*?)` \|", (ROOT / "docs/nginx-t.md").read_text(), re.M)]
+    code = set(said())
+    assert len(code) > 60
+    assert sorted(code - set(rows)) == []
+    assert sorted(set(rows) - code) == []
+    assert len(rows) == len(set(rows))
+
+
 TESTS = re.findall(r"\b(?:unit|integration|interop|conformance)/\w+",
                    (ROOT / "docs/conformance.md").read_text())
 

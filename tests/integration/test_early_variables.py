@@ -6,6 +6,7 @@ never the first to ask once there is nothing left to decide."""
 
 import json
 import threading
+import time
 
 import pytest
 
@@ -13,6 +14,7 @@ from harness.agents import BROWSER, LISTED, MASTERCARD, PAYER
 from harness.client import Connection, curl, fetch
 from harness.expect import expect
 from harness.nginx import wait_for
+from harness.redis import Redis
 from harness.shops import Found
 from harness.signer import Request, content_digest, flip_bit, sign
 
@@ -557,6 +559,100 @@ def test_a_subrequest_begins_nothing(nginx, upstream):
     assert response.status == 200
     assert upstream.requests[-1]["target"] == "/yes"
     assert "x-agent-keyid" not in upstream.requests[-1]["headers"]
+
+
+# ---- a record that is known to be refused
+
+COLD = """
+%%GLOBALS%%
+events {}
+http {
+    %%HTTP%%
+    %%DIRECTORIES%%
+    web_bot_auth_zone 1m;
+    web_bot_auth_nonce_store %%STORE%%;
+    web_bot_auth_clock_skew 0;
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        server_name shop.test;
+        set $early "$web_bot_auth_keyid";
+        add_header X-Early $early always;
+        %%ECHO%%
+        web_bot_auth optional;
+        location / { %%OK%% }
+        location /again/ { try_files /absent /; }
+        location /refused/ {
+            web_bot_auth_deny all;
+            set $early "$web_bot_auth_keyid";
+            %%OK%%
+        }
+    }
+}
+"""
+
+
+def untrusted(port, reason, **over):
+    """A request that verifies passes as anybody's, and is nobody's early."""
+    for target in "/", "/again/":
+        response = fetch(port, BROWSER.request(target, **over))
+        expect(response, reason, 200, "pass")
+        assert early(response) == ""
+
+
+def trusted(port):
+    response = wait_for("a request that is accepted", lambda: [
+        r for r in [fetch(port, BROWSER.request("/again/"))]
+        if r.header("X-Reason") == "ok"])[0]
+    assert early(response) == "visa-1"
+
+
+def old():
+    """Signed before any nginx of a test was started."""
+    return {"created": int(time.time()) - 60}
+
+
+def test_no_identity_while_used_nonces_are_not_known(serve):
+    nginx = serve(COLD, STORE="shared")
+    body = {"body": b"ab",
+            "headers": [("Content-Digest", content_digest(b"ab"))],
+            "components": ("@authority", "@path", "content-digest")}
+    untrusted(nginx.port(), "nonce-store-cold", **old())
+    untrusted(nginx.port(), "nonce-store-cold", **old(), **body)
+    trusted(nginx.port())
+    untrusted(nginx.port(), "nonce-store-cold", **old())
+
+    # whom the rules refuse, whatever becomes of the nonce, is told of
+    response = fetch(nginx.port(), BROWSER.request("/refused/", **old()))
+    expect(response, "denied-by-rule")
+    assert early(response) == "visa-1"
+
+
+def test_no_identity_while_redis_is_known_to_be_away(serve):
+    redis = Redis()
+    try:
+        nginx = serve(COLD, STORE=redis.url())
+        trusted(nginx.port())
+        untrusted(nginx.port(), "nonce-store-cold", **old())
+        redis.stop()
+        wait_for("Redis to be away", lambda: fetch(
+            nginx.port(), BROWSER.request()).header("X-Reason")
+            == "nonce-store-unavailable")
+        untrusted(nginx.port(), "nonce-store-unavailable")
+    finally:
+        redis.remove()
+
+
+def test_the_table_that_stands_in_for_redis(serve):
+    """It is young: what was signed before it is not known to be new."""
+    redis = Redis()
+    redis.stop()
+    try:
+        nginx = serve(COLD, STORE=redis.url() + " on_error=local")
+        nginx.expect(r"\[warn\].*Redis")
+        trusted(nginx.port())
+        untrusted(nginx.port(), "nonce-store-cold", **old())
+    finally:
+        redis.remove()
 
 
 # ---- keys that are not there yet

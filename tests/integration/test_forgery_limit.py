@@ -477,6 +477,27 @@ def test_asked_early(peer):
     expect(peer.ask(BROWSER.request("/early/")), "forgery-limited")
 
 
+def test_asked_early_by_settings_that_are_not_the_location_s(start):
+    """A server's set goes by the server's authority: what is signed for the
+    location's does not verify there, which is no forgery."""
+    nginx = start(MORE="""
+        server {
+            listen 127.0.0.1:%%PORT_EARLY%%;
+            server_name shop.test;
+            set $early "$web_bot_auth_keyid";
+            location / { web_bot_auth_authority other.test; %%OK%% }
+        }
+    """)
+    for _ in range(3 * BURST):
+        expect(fetch(nginx.port("PORT_EARLY"), BROWSER.request(
+            values={"@authority": "other.test"})), "ok")
+    for i in range(3 * BURST):
+        response = fetch(nginx.port("PORT_EARLY"),
+                         BROWSER.request(signature=flip_bit))
+        expect(response, "forgery-limited" if i >= 2 * BURST
+               else "bad-signature")
+
+
 def test_http2(nginx):
     """One connection's streams are one address's."""
     peer = Peer(nginx)

@@ -76,7 +76,7 @@ VECTORS = {
         "3g=="),
 }
 FILES = {"keys/vectors.json": jwks(ED25519, RSA)}
-CENTURY = "max_lifetime 40000d;"
+CENTURY = "max_lifetime 36500d;"
 
 
 @pytest.mark.parametrize("name", VECTORS)

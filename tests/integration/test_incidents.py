@@ -165,6 +165,28 @@ def test_another_max_keys_fetches_at_once(shop):
     assert s.networks.count("/visa.json") == before + 1
 
 
+def test_another_refresh_counts_from_the_next_fetch_on(shop):
+    """As directives.md says of it: a reload does not fetch."""
+    s = shop()
+    s.becomes(200)
+    path = "etc/nginx/conf.d/agents-visa.conf"
+    text = (s.machine.dir / path).read_text()
+    before = s.networks.count("/visa.json")
+    s.machine.write(path, text.replace(
+        "profile tap;", "profile tap; refresh 1s 600s;"))
+    s.machine.run("sudo nginx -s reload")
+    s.becomes(200)
+    s.advance(700)          # what was fetched is fresh for an hour
+    s.becomes(200)
+    assert s.networks.count("/visa.json") == before
+    s.advance(HOUR)
+    wait_for("the fetch", lambda: s.networks.count("/visa.json") > before)
+    before = s.networks.count("/visa.json")
+    s.becomes(200)
+    s.advance(700)
+    wait_for("the fetch", lambda: s.networks.count("/visa.json") > before)
+
+
 def test_a_directory_has_revoked_all_keys(shop):
     s = shop()
     s.becomes(200)
@@ -252,9 +274,10 @@ def test_a_name_that_does_not_resolve_keeps_nginx_from_starting(shop):
 
 # Clocks
 
-def test_our_clock_is_wrong(shop):
+@pytest.mark.parametrize("file", ["", " file=/run/nonces"])
+def test_our_clock_is_wrong(shop, file):
     """An hour ahead, while agents' requests come in."""
-    s = shop()
+    s = shop(files={"zone": "web_bot_auth_zone 16m%s;" % file})
     s.becomes(200)
     recipe = s.recipe("Our clock is wrong")
     table = s.machine.names.dir / "table"
@@ -276,8 +299,8 @@ def test_our_clock_is_wrong(shop):
     s.becomes(503)
     s.logged("[notice] ... web_bot_auth: request refused, "
              "reason=nonce-store-cold ...")
-    for block in aid[1:]:
-        s.walk.block(block)
+    s.machine.put(aid[1].file, aid[1].text.replace("17m;", "17m%s;" % file))
+    s.walk.block(aid[2])
     s.becomes(200)
     recipe.helped()
 

@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -103,19 +104,55 @@ def test_an_agents_key_has_leaked(shop):
     s.becomes(200, key=other)
 
 
-def test_the_only_key_of_a_set_stays_in_use_when_it_is_published(shop):
-    """So the recipe warns."""
+@pytest.mark.parametrize("heading", [
+    "An agent's key has leaked", "A directory's operator is compromised"])
+@pytest.mark.parametrize("written", [
+    "location /checkout/ { web_bot_auth on; web_bot_auth_allow "
+    "tag=agent-payer-auth; proxy_pass http://127.0.0.1:8080; }",
+    "location /checkout/ {\n\tweb_bot_auth on;\n"
+    "\t# web_bot_auth_allow all;\n"
+    "\tweb_bot_auth_allow tag=agent-browser-auth;\n"
+    "\tweb_bot_auth_allow tag=agent-payer-auth;\n"
+    "\tproxy_pass http://127.0.0.1:8080;\n}",
+])
+def test_rules_are_found_however_they_are_written(shop, heading, written):
+    """On one line, behind tabs; and a comment stays one."""
+    s = shop()
+    path = "etc/nginx/sites-enabled/shop"
+    site = (s.machine.dir / path).read_text()
+    s.machine.write(path, re.sub(
+        r"location /checkout/ \{[^}]*(proxy_pass [^;]*)[^}]*\}",
+        lambda m: written.replace("proxy_pass http://127.0.0.1:8080", m[1]),
+        site))
+    s.machine.write("etc/nginx/agents/leaked.json",
+                    json.dumps(s.key.private_jwk()))
+    s.machine.run("sudo nginx -t && sudo nginx -s reload")
+    s.becomes(200)
+    s.recipe(heading).first_aid()
+    s.becomes(403)
+    s.logged("[notice] ... web_bot_auth: request refused, "
+             "reason=denied-by-rule ...")
+    shown = s.machine.run("sudo nginx -T 2> /dev/null "
+                          "| grep web_bot_auth_allow")
+    told = [line.strip(" \t#") for line in shown.splitlines()]
+    assert len(told) == written.count("_allow")
+    for line in told:
+        assert "web_bot_auth_deny" in line.split("web_bot_auth_allow")[0]
+
+
+def test_the_only_key_of_a_set_is_given_up_when_it_is_published(shop):
+    """So the recipe says."""
     assert "the only one of its set" in PAGE.sections[
         "An agent's key has leaked"]
     s = shop()
     s.becomes(200)
     s.publish(s.key.private_jwk())
     s.advance(2 * HOUR)
+    s.becomes(403)
     s.logged("[crit] ... web_bot_auth: directory visa, entry 0 ...: "
              "private key material is published")
-    s.logged("[warn] ... web_bot_auth: directory visa could not be fetched "
-             "from ...; its keys stay in use")
-    s.becomes(200)
+    s.logged("[warn] ... web_bot_auth: directory visa: 0 keys from ...; "
+             "all of its keys are revoked")
 
 
 def test_a_directorys_operator_is_compromised(shop):
@@ -213,6 +250,11 @@ def test_a_worker_crashes(shop):
     recipe.symptom()
     recipe.first_aid()
     recipe.helped()
+    if not pathlib.Path("/proc/sys/kernel/core_pattern").read_text() \
+            .startswith(("|", "/")):
+        os.kill(min(s.machine.workers()), signal.SIGSEGV)
+        cores = s.machine.dir / "var/lib/nginx/cores"
+        wait_for("a core", lambda: list(cores.iterdir()))
     # Nothing was lost with it.
     assert s.send(used).status == 429
     assert s.ask() == 200

@@ -191,7 +191,7 @@ def test_what_only_a_start_tells(make):
         machine.start()
     assert "cannot be made for nonces" in machine.error_log
     assert "another nginx uses" in PAGE.sections[
-        "Start, restart, reload, upgrade"]
+        "Start, restart, reload"]
 
 
 # Counting

@@ -108,20 +108,22 @@ events {}
 %%BETWEEN%%
 http {
     %%HTTP%%
-    web_bot_auth_directory test { url file:%%DIR%%/keys/%%KEYS%%;
-                                  profile tap; }
+    %%DIRECTORY%%
     server {
         listen 127.0.0.1:%%PORT%% %%SSL%%;
         %%NAME%%
         ssl_certificate %%CERT%%;
         ssl_certificate_key %%KEY%%;
-        location / { web_bot_auth on; web_bot_auth_allow tag=%%TAG%%; }
+        location / { web_bot_auth on; %%RULE%% }
     }
 }
 """
 RIGHT = {"BEFORE": "", "AFTER": "", "BETWEEN": "", "KEYS": "visa.json",
          "SSL": "ssl", "NAME": "server_name shop.example;",
-         "TAG": "agent-payer-auth"}
+         "RULE": "web_bot_auth_allow tag=%%TAG%%;",
+         "TAG": "agent-payer-auth",
+         "DIRECTORY": "web_bot_auth_directory test { profile tap;"
+                      " url file:%%DIR%%/keys/%%KEYS%%; }"}
 
 
 def copy(change):
@@ -166,6 +168,7 @@ MISTAKES = {
     "no usable key set": lambda module: {
         "files": {"keys/wrong.json": '{"keys": [{"kty": "oct"}]}'},
         "KEYS": "wrong.json"},
+    '"web_bot_auth" is used': lambda module: {"DIRECTORY": "", "RULE": ""},
     '"tag=..."': lambda module: {"TAG": "agent-payer"},
     '"web_bot_auth" in a server': lambda module: {"NAME": ""},
     '"web_bot_auth" on a listener': lambda module: {"SSL": ""},

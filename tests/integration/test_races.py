@@ -126,11 +126,14 @@ def test_reload_with_another_size(start):
         nginx.reload()
         time.sleep(1.5)
 
-    answers = race(nginx).run(seconds=8 * STRESS, disturb=reload)
+    answers = race(nginx).run(seconds=8 * STRESS, disturb=reload, times=3)
     check_disturbed(answers, "nonce-store-cold")
     total = tally(answers)
     assert total["nonce-store-cold"] > 0
-    assert total["ok"] > 0.1 * len(answers)
+    # once the second is over in which a table is cold, they are let in
+    warm = [["ok" in a for a in answers[i:i + 100]]
+            for i in range(0, len(answers), 100)]
+    assert sum(all(w) for w in warm) >= 3
 
 
 def test_workers_killed(start):
@@ -142,7 +145,8 @@ def test_workers_killed(start):
         kills.append(1)
         time.sleep(random.uniform(0, 0.05))
 
-    answers = race(nginx, 8).run(seconds=5 * STRESS, disturb=kill)
+    answers = race(nginx, 8).run(seconds=5 * STRESS, disturb=kill,
+                                 times=int(20 * STRESS) + 1)
     check_disturbed(answers)
     assert len(kills) > 20 * STRESS
     assert tally(answers)["ok"] > 0.5 * len(answers)

@@ -157,7 +157,7 @@ def test_redis_in_trouble(start, redis, what, on_error):
         count.append(1)
 
     answers = race(*shops, copies=4 // len(shops)).run(
-        seconds=2 * STRESS, disturb=disturb)
+        seconds=2 * STRESS, disturb=disturb, times=2)
     check_disturbed(answers, *TROUBLE, "nonce-store-full")
     assert len(count) >= 2
     total = tally(answers)

@@ -214,7 +214,8 @@ def test_a_private_key_is_not_used(shop):
     private = Key()
     s = shop({"body": jwks(private.private_jwk())}, key=private, WAIT="200ms")
     s.logged("entry 0", "private key")
-    expect(s.ask(), "directory-unavailable")
+    s.logged("0 keys from", "all of its keys are revoked")
+    expect(s.ask(), "key-unknown")
 
 
 def test_what_a_kid_holds_does_not_reach_the_log(shop):

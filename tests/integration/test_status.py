@@ -465,7 +465,7 @@ def test_another_module_is_installed(serve, tmp_path, binaries):
 # Configuration
 
 @pytest.mark.parametrize("line, message", [
-    ("web_bot_auth_status xml;", 'invalid format "xml", write "json"'),
+    ("web_bot_auth_status xml;", 'invalid format "xml", write json, prometheus or html'),
     ("web_bot_auth_status json; web_bot_auth_status html;", "is duplicate"),
     ("web_bot_auth_status;", "invalid number of arguments"),
 ])

@@ -273,10 +273,60 @@ def test_what_is_wrong_comes_first(show, template):
     assert "2 of 3" in page.text("#tiles")
 
 
+def test_the_same_version_built_anew(show, template):
+    s = copy.deepcopy(template)
+    s["versions"].update(restart_needed=True)
+    assert "another build of version %s is installed" \
+        % s["versions"]["module"] in show(s).text("#alerts")
+
+
 def test_a_healthy_server_alerts_nobody(show, template):
     page = show(template)
     assert page.text("#alerts") == ""
     whole(page)
+
+
+def test_a_start_is_no_alarm(show, template):
+    """Cold passes by itself, and does not look as what is broken does."""
+    s = busy(template)
+    s["nonces"]["cold_until"] = s["now"] - 30
+    page = show(s)
+    looks = page.run("[...document.querySelectorAll('.banner')].map(e => "
+                     "[getComputedStyle(e).borderColor, e.innerText])")
+    assert len(looks) == 2
+    assert "mastercard" in looks[0][1] and "is cold" in looks[1][1]
+    assert looks[0][0] != looks[1][0]
+    whole(page)
+
+
+def test_replays_are_told_wherever_they_were_found(show, template):
+    page = show(busy(template))
+    assert "Replays refused: 412" in page.text("#nonces")
+
+
+def test_no_rates_before_there_are_any(show, template):
+    """The first report has totals alone."""
+    page = show(busy(template))
+    cells = page.run("[...document.querySelectorAll('#reasons tbody tr')]"
+                     ".map(r => r.cells[2].innerText)")
+    assert set(cells) == {"–"}
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_card_is_mostly_empty(show, template, width):
+    """A long list of reasons does not stretch the card beside it."""
+    s = busy(template)
+    for r in s["requests"]["reasons"]:
+        r["count"] = r["count"] or 1
+    page = show(s, width=width)
+    heights = page.run(
+        "[...document.querySelectorAll('section')].map(e => ["
+        "e.getAttribute('aria-labelledby'), e.clientHeight, "
+        "e.lastElementChild.getBoundingClientRect().bottom "
+        "- e.getBoundingClientRect().top])")
+    assert len(heights) == 7
+    for name, height, used in heights:
+        assert height - used < 40, name
 
 
 def test_a_fresh_server(show, template):
@@ -289,6 +339,10 @@ def test_a_fresh_server(show, template):
     page = show(s)
     assert "No request was judged yet" in page.text("#reasons")
     assert "No traffic seen yet" in page.text("#readout")
+    # Minutes would all be the same.
+    ticks = page.run("[...document.querySelectorAll('#chart text')].map("
+                     "e => e.textContent).filter(t => t.includes(':'))")
+    assert len(ticks) == len(set(ticks)) == 6
     whole(page)
 
 

@@ -690,7 +690,7 @@ def test_all_reasons_that_can_be_met_offline_are_met_here():
         "directory-unavailable", "too-many-waiting", "nonce-replayed",
         "nonce-store-full", "nonce-store-cold", "nonce-store-unavailable",
         "body-unavailable", "out-of-memory", "discovery-limit",
-        "nonce-not-challenged", "challenge-expired",
+        "nonce-not-challenged", "challenge-expired", "forgery-limited",
     }
     met = {case[5] for case in TAMPERED} | {
         "key-expired", "key-not-yet-valid", "content-digest-unreadable",
@@ -940,6 +940,7 @@ BAD_USE = [
         (["--label", ""], "is no label"),
         (["--tag", "caf\u00e9"], "printable ASCII"),
         (["--nonce", "a\tb"], "printable ASCII"),
+        (["--nonce", ""], "--nonce is empty; 'none' leaves it out"),
         (["--keyid", "x" * 5000], "too long"),
         (["--created", "yesterday"], "--created yesterday is no time"),
         (["--created", "2026-02-30T00:00:00Z"], "is no time"),
@@ -979,7 +980,7 @@ BAD_USE = [
     (["verify", "--directory", SHOP, "--scheme", "ftp"], "neither https nor http"),
     (["verify", "--directory", SHOP, "--component", "A"], "can never be covered"),
     (["verify", "--directory", SHOP], "is empty"),
-    (["verify", "--directory", SHOP, "--request", "curl.txt"], "begins with '>'"),
+    (["verify", "--directory", SHOP, "--request", "curl.txt"], "is what curl -v prints"),
     (["verify", "--directory", SHOP, "--request", "bad.txt"], "bad.txt, line 1"),
     (["verify", "--directory", SHOP, "--request", "bad2.txt"], "bad2.txt, line 3"),
     (["verify", "--directory", SHOP, "--request", "many.txt"], "more than 256"),

@@ -369,6 +369,21 @@ def test_names_of_files(folder):
     assert rb"cannot open \xc3\xa9\xe2\x82\xac: " in got[2]
 
 
+def test_who_is_waited_for_is_told(folder):
+    """A request is read from the terminal where nothing else was said."""
+    near, far = pty.openpty()
+    process = subprocess.Popen([WBA, *map(str, VERIFY)], cwd=folder,
+                               env=environment(), stdin=far,
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    os.close(far)
+    os.write(near, GOOD.replace(b"\r", b"") + b"\x04")
+    out, err = process.communicate(timeout=60)
+    os.close(near)
+    assert process.returncode == 0 and b"verified: ok" in out
+    assert err == b"wba verify: type the request, or give a file: " \
+        b"--request FILE\n"
+
+
 def test_long_messages_are_whole(folder):
     name = "x" * 5000
     got = run(folder, "frobnicate" + name, err=False)

@@ -69,6 +69,10 @@ def look_into(*args, **more):
     return found
 
 
+PORT = ("discovery looks up agents on port 443 only: this one needs a "
+        "web_bot_auth_directory")
+
+
 class Place:
     """A directory server, and the tool that trusts its authority."""
 
@@ -247,15 +251,20 @@ def test_redirects_are_told_and_not_followed(place):
 
 def test_trust(place, tmp_path, authority):
     url = place.serve()
-    assert look_into(url)["fetch_error"] == "tls"
+    unknown = look_into(url)
+    assert unknown["fetch_error"] == "tls"
+    assert any("--ca FILE" in w and "web_bot_auth_trusted_certificate" in w
+               for w in unknown["warnings"])
     other = Authority(tmp_path / "other", "another CA")
-    assert look_into("--ca", other.ca, url)["fetch_error"] == "tls"
+    unknown = look_into("--ca", other.ca, url)
+    assert (unknown["fetch_error"], unknown["warnings"]) == ("tls", [PORT])
     expired = Directory(authority, chain=authority.issue("127.0.0.1", days=-1))
     expired.serve(body=A_KEYS)
     found = place.look(expired.url())
     expired.stop()
     assert (found["fetch_error"], found["status"]) == ("tls", None)
     assert not found["taken"]
+    assert found["warnings"] == [PORT]
 
 
 def test_nobody_there(place, authority):
@@ -508,6 +517,8 @@ def test_tap_names_no_agent(place):
     assert found["signature_agent"] == []
     assert "profile tap;" in found["configuration"]
     assert "agent " not in found["configuration"]
+    # Nor is it discovered, by whatever port.
+    assert PORT not in found["warnings"]
 
 
 # Configuration
@@ -552,6 +563,7 @@ def test_the_printed_lines_are_the_same(place):
     text = place.show(url, "--no-revalidate")
     assert text.endswith("\n\n" + found["configuration"])
     assert found["configuration"].splitlines() == [
+        "# for all directories, in place of the machine's own",
         "web_bot_auth_trusted_certificate %s;" % place.ca,
         "web_bot_auth_directory 127.0.0.1 {",
         "    url %s;" % url,

@@ -69,6 +69,7 @@ def test_manual_page(walk):
 
 @pytest.mark.parametrize("page, least", [
     ("docs/wba.md", 15),
+    ("docs/agent-developers.md", 20),
 ])
 def test_pages(walk, page, least):
     text = (ROOT / page).read_text()
@@ -81,6 +82,58 @@ def test_pages(walk, page, least):
             usage = wba("help", command).partition("\n\n")[0]
             assert " ".join(usage.split())[len("Usage: "):] \
                 == " ".join(line.split())
+
+
+def anchors(page):
+    """Of its headings, as they are made for links."""
+    return {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-")
+            for h in re.findall(r"^#+ (.*)$", page, re.M)}
+
+
+@pytest.mark.parametrize("name", ["agent-developers.md", "wba.md"])
+def test_links(name):
+    for target, anchor in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)",
+                                     (ROOT / "docs" / name).read_text()):
+        page = ROOT / "docs" / (target or name)
+        assert page.exists(), target
+        assert not anchor or anchor in anchors(page.read_text()), anchor
+
+
+SERVING = """
+%%GLOBALS%%
+events {}
+http {
+    %%HTTP%%
+    types { application/json json; }
+    server {
+        listen 127.0.0.1:%%PORT%% ssl;
+        ssl_certificate %%CERT%%;
+        ssl_certificate_key %%KEY%%;
+        %%BLOCK%%
+    }
+}
+"""
+
+
+def test_how_to_serve_a_directory(serve, authority, tmp_path):
+    """The page's lines for nginx, also where types are set."""
+    page = (ROOT / "docs/agent-developers.md").read_text()
+    found = [text for language, text in blocks(page) if language == "nginx"]
+    assert len(found) == 1 and "/srv/agent/keys.json" in found[0]
+    for name in ("keygen", "jwks"):
+        output = subprocess.run(
+            [WBA, name, *(["--out", "k"] if name == "keygen" else ["k"])],
+            cwd=tmp_path, check=True, stdout=subprocess.PIPE).stdout
+    nginx = serve(SERVING, CERT=authority.cert, KEY=authority.key,
+                  files={"keys/keys.json": output},
+                  BLOCK=found[0].replace("/srv/agent", "%%DIR%%/keys"))
+    text = subprocess.run(
+        [WBA, "directory", "--ca", authority.ca,
+         "https://localhost:%d" % nginx.port()], check=True,
+        stdout=subprocess.PIPE).stdout.decode()
+    assert "directory+json: fits the well-known path\n" in text
+    assert "fresh for 1 hour\n" in text and "conditional requests work" in text
+    assert "The module would take it, with 1 key." in text
 
 
 # The runner itself

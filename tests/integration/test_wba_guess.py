@@ -136,6 +136,19 @@ MISTAKES = {
     "hexadecimal hash": (
         request(hashlib.sha256(base()).hexdigest().encode()),
         "SHA-256 in hexadecimal"),
+    "in base64": (request(base64.b64encode(base())),
+                  "over the base in base64;"),
+    "no line of the parameters": (
+        request(base().rpartition(b"\n")[0]),
+        'the base had no line of "@signature-params";'),
+    "the characters that a line feed is written by": (
+        request(base(eol="\\n")), "parted by the characters \\ and n;"),
+    "values in quotes": (
+        request(base({c: '"%s"' % v for c, v in RIGHT.items()})),
+        "the components' values stood in quotes;"),
+    "a scheme before the host": (
+        request(base({"@authority": "https://shop.example"})),
+        "@authority were https://shop.example; it has no scheme"),
     "another key": (request(base(), key=OTHER), "keyid named the key %s"
                     % OTHER.thumbprint),
 }

@@ -14,6 +14,9 @@
     ";created;expires;tag=\"web-bot-auth\""
 #define TAP_BOTH MEMBER(1, TARGET, BROWSER) ", " MEMBER(2, TARGET, PAYER)
 
+#define T(s) { sizeof(s) - 1, (const uint8_t *) (s) }
+#define A_ID T("https://a.example/keys")
+
 /* No keys and no requests: an environment to write for. */
 typedef struct {
     kit_t *k;
@@ -193,6 +196,18 @@ agents(void **state)
     require(&c, "signature-agent");
     EXPECT(&c, "sig1=(\"@authority\" \"signature-agent\")"
                ";created;expires;tag=\"web-bot-auth\"");
+
+    /* Nor is it asked of those whose directory verifies nobody who has one. */
+    kit_directory(c.k, "visa", "tap", NULL);
+    EXPECT(&c, "sig1=(\"@authority\" \"signature-agent\")"
+               ";created;expires;tag=\"web-bot-auth\"");
+    end(&c);
+    begin(&c);
+    kit_directory(c.k, "visa", "tap", NULL);
+    kit_discovery(c.k, "web-bot-auth")->any = false; /* whom it looks up */
+    c.rules[0] = (wba_rule_t) { .allow = true, .agent = A_ID };
+    c.k->policy.nrules = 1;
+    EXPECT(&c, "");
     end(&c);
 }
 
@@ -251,9 +266,7 @@ typedef struct {
     const char *who; /* directories a, b, listed, visa's tags, discovery */
 } rules_case_t;
 
-#define T(s) { sizeof(s) - 1, (const uint8_t *) (s) }
 #define YES .allow = true
-#define A_ID T("https://a.example/keys")
 #define B_ID T("https://b.example/keys")
 
 /* who: v visa's browsers, p its payers, a and b, l the listed, d discovery. */

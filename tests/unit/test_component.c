@@ -444,6 +444,31 @@ test_response_cover(void **state)
     request_close(&request);
 }
 
+/* All that begin with '@', each once, and no other. */
+static void
+test_derived_names(void **state)
+{
+    wba_component_t c;
+    request_t request;
+    wba_str_t name;
+    size_t i, j;
+
+    (void) state;
+    request_open(&request, "GET / HTTP/1.1\n\n");
+    for (i = 0; (name = wba_component_derived_at(i)).data != NULL; i++) {
+        assert_int_equal(name.data[0], '@');
+        assert_int_equal(wba_component_from_text(name, &request.mem, &c),
+                         wba_str_eq(name, WBA_STR("@query-param"))
+                             ? WBA_INVALID
+                             : WBA_OK);
+        for (j = 0; j < i; j++) {
+            assert_false(wba_str_eq(name, wba_component_derived_at(j)));
+        }
+    }
+    assert_int_equal(i, 8);
+    request_close(&request);
+}
+
 int
 main(void)
 {
@@ -454,6 +479,7 @@ main(void)
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_too_many_components),
         cmocka_unit_test(test_from_text),
+        cmocka_unit_test(test_derived_names),
         cmocka_unit_test(test_cover),
         cmocka_unit_test(test_response_cover),
     };

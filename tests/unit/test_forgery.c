@@ -291,6 +291,32 @@ families(void **state)
     munmap(table, 1 << 16);
 }
 
+/* As if it had not been counted: of the key's budget where that has been
+ * charged, else of the peer's; never more than was charged. */
+static void
+forgiven(void **state)
+{
+    wba_forgery_limit_t l = limit_of(1, 60, 3);
+    wba_forgery_t *table = table_new(1 << 16);
+    wba_peer_t p = peer4(1);
+    unsigned i;
+
+    (void) state;
+    for (i = 0; i < 9; i++) {
+        wba_forgery_forgiven(table, &l, &p, keys[A], NOW);
+    }
+    assert_int_equal(spend(table, &l, 1, A, NOW, 99), 3);
+    wba_forgery_forgiven(table, &l, &p, keys[A], NOW + 1000);
+    assert_int_equal(spend(table, &l, 1, A, NOW + 1000, 99), 1);
+
+    verified(table, 1, A, NOW);
+    assert_int_equal(spend(table, &l, 1, A, NOW + 1000, 99), 3);
+    wba_forgery_forgiven(table, &l, &p, keys[A], NOW + 1000);
+    assert_false(may(table, &l, 1, B, NOW + 1000));
+    assert_int_equal(spend(table, &l, 1, A, NOW + 1000, 99), 1);
+    munmap(table, 1 << 16);
+}
+
 /* ---- keys that have verified */
 
 static void
@@ -669,6 +695,7 @@ main(void)
         cmocka_unit_test(used_up_and_refilled),
         cmocka_unit_test(others_are_not_charged),
         cmocka_unit_test(families),
+        cmocka_unit_test(forgiven),
         cmocka_unit_test(known_keys),
         cmocka_unit_test(standing_ends),
         cmocka_unit_test(verifying_seldom_writes),

@@ -202,6 +202,16 @@ entries(void **state)
         { "{'keys':[[],{}]}", WBA_INVALID, "skipped skipped ", "object" },
         { "{'keys':[{" OKP "'" RFC8037_X "','d':'AA'}," B "]}", WBA_OK,
           "alert taken ", "private" },
+        /* its keys, that one included, are to be given up */
+        { "{'keys':[{" OKP "'" RFC8037_X "','d':'AA'}]}", WBA_OK, "alert ",
+          "private" },
+        { "{'keys':[{'kty':'oct'},{" OKP "'" RFC8037_X "','d':'AA'}]}", WBA_OK,
+          "skipped alert ", "private" },
+        /* nobody can have held these */
+        { "{'keys':[{" OKP "'" ED25519_X "','d':'AA'}]}", WBA_INVALID,
+          "alert ", "private" },
+        { "{'keys':[{" OKP "'AA','d':'AA'}]}", WBA_INVALID, "alert ",
+          "private" },
         { "{'keys':[{'kty':'oct','k':'AA'}]}", WBA_INVALID, "alert ",
           "private" },
         { "{'keys':[" TEST_KEY "]}", WBA_INVALID, "alert ", "RFC 9421" },
@@ -237,7 +247,7 @@ options_change(void **state)
     static const wba_jwks_options_t bare = { .bare_jwk = true };
     static const row_t with_test_keys[] = {
         { "{'keys':[" TEST_KEY "]}", WBA_OK, "taken ", "" },
-        { "{'keys':[{" OKP "'" ED25519_X "','d':'AA'}]}", WBA_INVALID,
+        { "{'keys':[{" OKP "'" ED25519_X "','d':'AA'}]}", WBA_OK,
           "alert ", "private" },
     };
     static const row_t at_well_known[] = {

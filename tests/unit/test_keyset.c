@@ -426,6 +426,29 @@ many(void **state)
     drop(set);
 }
 
+/* By kid and by thumbprint, each key; nothing by an empty keyid. */
+static void
+has(void **state)
+{
+    wba_keyset_t set = three_keys();
+    uint8_t text[WBA_THUMBPRINT_TEXT_SIZE];
+    wba_key_t key;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < wba_keyset_count(set); i++) {
+        wba_keyset_key(set, i, &key);
+        wba_thumbprint_text(key.thumbprint, text);
+        assert_true(wba_keyset_has(set, wba_str(text, sizeof(text))));
+        assert_int_equal(wba_keyset_has(set, key.kid), key.kid.len != 0);
+        text[0] = text[0] == 'A' ? 'B' : 'A';
+        assert_false(wba_keyset_has(set, wba_str(text, sizeof(text))));
+    }
+    assert_false(wba_keyset_has(set, WBA_STR("nobody's")));
+    assert_false(wba_keyset_has(set, WBA_STR("")));
+    drop(set);
+}
+
 int
 main(void)
 {
@@ -442,6 +465,7 @@ main(void)
         cmocka_unit_test(versions),
         cmocka_unit_test(misaligned),
         cmocka_unit_test(many),
+        cmocka_unit_test(has),
     };
     size_t i;
 

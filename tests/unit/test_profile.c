@@ -161,6 +161,10 @@ test_leniencies(void **state)
         assert_int_equal(all & t[i].flag, 0);
         all |= t[i].flag;
     }
+    for (i = 0; i < 4; i++) {
+        assert_true(wba_str_eq(wba_lenient_at(i), wba_str_z(t[i].name)));
+    }
+    assert_null(wba_lenient_at(i).data);
 }
 
 int

@@ -919,7 +919,7 @@ test_again(void **state)
 {
     client_t *c = client_ready(0);
     wba_nonce_t nonce = nonce_of("nonce-1");
-    again_t a = { { c, 0, WBA_STORE_FRESH }, 9 };
+    again_t a = { { .client = c }, 9 };
     record_t r;
 
     (void) state;

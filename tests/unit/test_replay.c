@@ -27,8 +27,12 @@ record(wba_replay_t *table, uint32_t id, int64_t until, int64_t wall,
     wba_clock_t now = later(wall, mono);
     name_t name;
     wba_nonce_t nonce = named(&name, id, now.wall, start.wall + until);
+    wba_store_answer_t foreseen, answer;
 
-    return wba_replay_record(table, &nonce, 1, 0, &now);
+    foreseen = wba_replay_foresee(table, &nonce, 1, 0, &now);
+    answer = wba_replay_record(table, &nonce, 1, 0, &now);
+    assert_true(foreseen == answer || answer == WBA_STORE_COLD);
+    return answer;
 }
 
 static bool
@@ -47,13 +51,17 @@ record_set(wba_replay_t *table, uint32_t first, size_t n, int64_t until)
 {
     wba_nonce_t set[WBA_MAX_SIGNATURES + 1];
     name_t names[WBA_MAX_SIGNATURES + 1];
+    wba_store_answer_t foreseen, answer;
     size_t i;
 
     for (i = 0; i < n; i++) {
         set[i] = named(&names[i], first + (uint32_t) i, start.wall,
                        start.wall + until);
     }
-    return wba_replay_record(table, set, n, 0, &start);
+    foreseen = wba_replay_foresee(table, set, n, 0, &start);
+    answer = wba_replay_record(table, set, n, 0, &start);
+    assert_int_equal(foreseen, answer);
+    return answer;
 }
 
 static uint64_t

@@ -107,7 +107,7 @@ model_record(model_t *m)
     wba_nonce_t set[WBA_MAX_SIGNATURES];
     name_t names[WBA_MAX_SIGNATURES];
     bool cold = false, used = false, perhaps = false, old = false;
-    wba_store_answer_t answer;
+    wba_store_answer_t answer, foreseen;
 
     model_observe(m);
     for (i = 0; i < n; i++) {
@@ -124,7 +124,11 @@ model_record(model_t *m)
             old |= set[i].until <= m->latest;
         }
     }
+    foreseen = wba_replay_foresee(m->table, set, n, SKEW, &m->now);
     answer = wba_replay_record(m->table, set, n, SKEW, &m->now);
+    if (answer != WBA_STORE_COLD) { /* it may notice that the clock jumped */
+        assert_int_equal(foreseen, answer);
+    }
     m->answers[answer]++;
     if (cold || used) {
         assert_int_equal(answer, cold ? WBA_STORE_COLD : WBA_STORE_SEEN);

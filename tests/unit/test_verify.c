@@ -333,10 +333,14 @@ waiting(void **state)
         /* asked early, as a variable may be */
         assert_int_equal(k->verdict.signature != NULL,
                          stops[i] != WBA_NEED_KEY);
+        assert_int_equal(wba_verify_foresee(&k->verify, NOW),
+                         stops[i] != WBA_NEED_KEY);
+        assert_int_equal(wba_verify_step(&k->verify, NOW), stops[i]);
         k->stop = WBA_DONE;
         kit_drive(k);
         expect_verdict(k, WBA_REASON_OK);
         expect_trace(k, "AKSbDN");
+        assert_int_equal(wba_verify_foresee(&k->verify, NOW), 0);
         k->nnonces = 0;
     }
 

@@ -23,7 +23,7 @@ crypto_sign_verify_detached(const unsigned char *sig, const unsigned char *m,
 
 static bool limited[KIT_KEYS];
 static unsigned good[KIT_KEYS], bad[KIT_KEYS];
-static const wba_forgery_limit_t some = { 7, 9 };
+static const wba_forgery_limit_t some = { 7, 9 }, same = { 7, 9 };
 
 static unsigned
 whose(const kit_t *k, const uint8_t *thumbprint)
@@ -65,6 +65,17 @@ tried(void *ctx, const wba_message_t *message,
 }
 
 static void
+forgive(void *ctx, const wba_message_t *message,
+        const wba_forgery_limit_t *limit, const uint8_t *thumbprint)
+{
+    kit_t *k = ctx;
+
+    assert_ptr_equal(message, &k->message);
+    assert_ptr_equal(limit, &some);
+    assert_true(bad[whose(k, thumbprint)]-- > 0);
+}
+
+static void
 forget(void)
 {
     memset(limited, 0, sizeof(limited));
@@ -78,6 +89,7 @@ with_limit(kit_t *k)
 {
     k->env.may_try = may_try;
     k->env.tried = tried;
+    k->env.forgive = forgive;
     k->policy.forgery = &some;
     kit_request(k, HEAD);
     forget();
@@ -368,6 +380,47 @@ passes(void **state)
     kit_free(k);
 }
 
+/* What fails over the authority of one pass may verify over another's: it is
+ * charged once for as long as it fails, tried again without asking, and
+ * forgiven when it verifies. */
+static void
+another_authority(void **state)
+{
+    kit_t *k = shop();
+
+    (void) state;
+    kit_sign(k, ALICE, "sig1", TAP("n"));
+    k->authority_override = "other.example";
+    kit_run(k);
+    expect_verdict(k, R(BAD_SIGNATURE));
+    assert_int_equal(bad[ALICE], 1);
+    limited[ALICE] = true;
+    k->policy.forgery = &same; /* another location's */
+    k->authority_override = "third.example";
+    kit_pass(k);
+    expect_verdict(k, R(BAD_SIGNATURE));
+    assert_int_equal(bad[ALICE], 1);
+    k->authority_override = NULL;
+    kit_pass(k);
+    expect_verdict(k, R(OK));
+    assert_int_equal(bad[ALICE], 0);
+    assert_int_equal(good[ALICE], 1);
+
+    /* a forgery stays one */
+    k->nnonces = 0;
+    forget();
+    kit_request(k, HEAD);
+    sign_forged(k, "sig1", "n");
+    kit_run(k);
+    k->authority_override = "other.example";
+    kit_pass(k);
+    k->authority_override = NULL;
+    kit_pass(k);
+    expect_verdict(k, R(BAD_SIGNATURE));
+    assert_int_equal(bad[ALICE], 1);
+    kit_free(k);
+}
+
 /* ---- what is not the rule */
 
 static bool
@@ -482,6 +535,7 @@ main(void)
         cmocka_unit_test(each_signature_counts),
         cmocka_unit_test(one_not_tried_keeps_all_back),
         cmocka_unit_test(passes),
+        cmocka_unit_test(another_authority),
         cmocka_unit_test(visa_sample),
         cmocka_unit_test(static_signatures),
     };

@@ -399,6 +399,26 @@ candidate_reasons(void **state)
     kit_free(k);
 }
 
+/* A replay is told as one, whatever other keys share the keyid, before its own
+ * or behind. */
+static void
+candidate_replayed(void **state)
+{
+    kit_t *k = kit_new();
+
+    (void) state;
+    kit_directory(k, "visa", "tap", NULL);
+    kit_put(k, 0, BOB, "shared");
+    kit_put(k, 0, ALICE, "shared");
+    kit_put(k, 0, CAROL, "shared");
+    kit_once(k, ALICE, COVERED TIMES ED NONCE("n") BROWSE
+             ";keyid=\"shared\"");
+    expect_verdict(k, WBA_REASON_OK);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_NONCE_REPLAYED);
+    kit_free(k);
+}
+
 /* A key may be offered only after the refetch. */
 static void
 arrives(void *ctx)
@@ -598,6 +618,7 @@ main(void)
         cmocka_unit_test(thumbprint_unasked),
         cmocka_unit_test(candidate_rules),
         cmocka_unit_test(candidate_reasons),
+        cmocka_unit_test(candidate_replayed),
         cmocka_unit_test(refetch),
         cmocka_unit_test(algorithms),
         cmocka_unit_test(draft_vectors),

@@ -162,7 +162,7 @@ def with_listeners(text):
 
 def directory(name):
     """As conf.example has it, or one for crawlers."""
-    return "web_bot_auth_directory %s { url file:/etc/nginx/agents/%s.json; " \
+    return "web_bot_auth_directory %s { url https://keys.example/%s.json; " \
         "%s }\n" % (name, name, DIRECTORIES.get(
             name, "profile web-bot-auth; agent https://%s.example;" % name))
 

@@ -152,9 +152,13 @@ class Nginx:
         return {"ASAN_OPTIONS": "detect_leaks=0", **os.environ, **more,
                 "LD_PRELOAD": " ".join(preload).strip()}
 
-    def test(self):
-        """nginx -t: (whether it succeeded, what it printed)."""
-        done = subprocess.run(self.command("-t"), env=self.environment(),
+    def test(self, env=None):
+        """nginx -t, with env besides: (whether it succeeded, what it
+        printed)."""
+        if env:
+            env = {**(self.environment() or os.environ), **env}
+        done = subprocess.run(self.command("-t"),
+                              env=env or self.environment(),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                               timeout=60, check=False)
         return done.returncode == 0, done.stdout.decode("latin-1")

@@ -125,6 +125,22 @@ def serve(binaries):
     running.stop()
 
 
+@pytest.fixture
+def nginx_t(serve):
+    """nginx_t(template, ...): (passed, output, the configuration's text) of
+    nginx -t."""
+    def run(template, env=None, **how):
+        nginx = serve.make(template, **how)
+        nginx.expect(r"\[emerg\]")
+        serve.all.remove(nginx)
+        try:
+            text = (nginx.dir / "nginx.conf").read_text()
+            return (*nginx.test(env), text)
+        finally:
+            nginx.stop()
+    return run
+
+
 @pytest.fixture(autouse=True)
 def healthy(request):
     """Every test ends by looking for what no healthy nginx logs."""

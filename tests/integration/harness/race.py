@@ -81,22 +81,26 @@ class Race:
         finally:
             self.lines[index].close()
 
-    def run(self, count=None, seconds=None, disturb=None):
+    def run(self, count=None, seconds=None, disturb=None, times=0):
         """Until so many requests or seconds; disturb(), again and again
-        meanwhile, in this thread.  The answers."""
+        meanwhile, in this thread, and so many times at the least, however
+        long a slow machine takes.  The answers."""
         end = time.monotonic() + (seconds or 1e6)
-        self.until = lambda: time.monotonic() > end \
+        done = 0
+        self.until = lambda: (time.monotonic() > end and done >= times) \
             or (count is not None and len(self.answers) >= count)
         threads = [threading.Thread(target=self._run, args=(i,))
                    for i in range(len(self.lines))]
         for thread in threads:
             thread.start()
         try:
-            while disturb and time.monotonic() < end and not self.over:
+            while disturb and not self.over \
+                    and (time.monotonic() < end or done < times):
                 disturb()
+                done += 1
         finally:
             if disturb:
-                end = 0
+                end, done = 0, times
             for thread in threads:
                 thread.join(60)
         assert not self.barrier.broken

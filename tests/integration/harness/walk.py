@@ -112,7 +112,9 @@ class Shell:
 
 
 def check_output(shown, output):
-    """Each line that is shown, in order."""
+    """Each line that is shown, in order; blanks at ends of lines do not
+    count."""
+    output = re.sub(r"[ \t\r]+$", "", output, flags=re.M)
     at = 0
     for line in shown.splitlines():
         if not line.strip():
