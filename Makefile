@@ -219,6 +219,8 @@ $(BUILD)/unit/%: tests/unit/%.c $(UNIT_MORE) $(FETCH_LIB) $(CORE_LIB)
 	@$(CC) $(CFLAGS) -Itests/unit -o $@ $< $(UNIT_MORE) $(FETCH_LIB) \
 	    $(CORE_LIB) $(UNIT_LD) -lcmocka $(LIBS)
 
+$(BUILD)/unit/test_crypto_prefetch: LIBS += -lssl
+
 $(BUILD)/unit/%.so: tests/unit/%.c
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
@@ -266,7 +268,8 @@ integration: all $(PRELOADED) $(PROMTOOL) ## run the tests with a real nginx (PY
 	@$(PYTEST) tests/integration $(PYTEST_ARGS)
 
 .PHONY: torture
-torture: all $(PRELOADED) ## fail every allocation and system call in turn; make test takes samples
+torture: all $(PRELOADED) $(BUILD)/unit/test_crypto_prefetch ## fail every allocation and system call in turn; make test takes samples
+	@TORTURE=all $(BUILD)/unit/test_crypto_prefetch
 	@TORTURE=all $(PYTEST) tests/integration -k torture $(PYTEST_ARGS)
 
 INTEROP := build/interop

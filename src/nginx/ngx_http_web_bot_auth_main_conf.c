@@ -39,6 +39,18 @@ ngx_http_wba_free_main_conf(void *data)
     }
 }
 
+/* What libcrypto and libssl make once: workers inherit it. */
+static ngx_uint_t
+ngx_http_wba_prefetch(void)
+{
+#if (NGX_SSL)
+    if (SSL_get_ex_data_X509_STORE_CTX_idx() < 0) {
+        return 0;
+    }
+#endif
+    return wba_crypto_prefetch() == WBA_OK;
+}
+
 void *
 ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
 {
@@ -75,6 +87,11 @@ ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
 
     if (wba_crypto_init() != WBA_OK) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "libsodium does not start");
+        return NULL;
+    }
+    if (!ngx_http_wba_prefetch()) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "libcrypto does not start: no memory");
         return NULL;
     }
     return mcf;

@@ -123,12 +123,13 @@ class Sweep:
         held = self.now_held()
         some = min(self.total, most)
         for at in range(1, some + 1) if every else points(some):
-            pid = self.torture.pid
+            pid, known = self.torture.pid, len(self.wrong)
             stack = self.once(at)
             if not stack or at > most:
                 break
             if self.torture.pid != pid:
-                self.note(at, stack, "the process has ended")
+                if len(self.wrong) == known:    # and not by revive()
+                    self.note(at, stack, "the process has ended")
                 self.track()
                 held = self.now_held()
             elif self.faults.site(at) in [(name, 0) for name in lossy]:
