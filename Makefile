@@ -57,6 +57,10 @@ else ifeq ($(FLAVOUR),msan)
 CC := clang
 OPT := -O1 -g -fno-omit-frame-pointer
 SAN := -fsanitize=memory -fsanitize-memory-track-origins
+else ifeq ($(FLAVOUR),gcov)
+CC := gcc
+OPT := -O0 -g -Wno-maybe-uninitialized
+SAN := --coverage -fprofile-abs-path -fprofile-update=atomic
 else
 CC := gcc
 endif
@@ -68,7 +72,7 @@ MODULE_WARN := $(WARN) -Wno-unused-parameter
 # tests/conformance/hardening.sh compares.
 HARDEN := -fstack-protector-strong -fstack-clash-protection -Wformat \
 	-Werror=format-security -Wdate-time
-ifeq ($(filter asan msan fuzz cover,$(FLAVOUR)),)
+ifeq ($(filter asan msan fuzz cover gcov,$(FLAVOUR)),)
 HARDEN += -D_FORTIFY_SOURCE=2
 endif
 # Of these two the compiler knows its machine's only.
@@ -305,6 +309,30 @@ asan: ## run the unit tests under ASan and UBSan
 .PHONY: msan
 msan: ## run the unit tests under clang's MSan
 	@$(MAKE) --no-print-directory FLAVOUR=msan unit
+
+COVERAGE := $(PYTHON) tests/coverage/coverage.py
+GCOV := $(CURDIR)/build/gcov
+
+.PHONY: coverage
+coverage: test-deps ## measure by gcov what the tests run, lines and branches (30 minutes)
+	@$(MAKE) --no-print-directory FLAVOUR=gcov all
+	@$(COVERAGE) begin $(GCOV)
+	@$(MAKE) --no-print-directory FLAVOUR=gcov unit
+	@$(COVERAGE) collect $(GCOV) unit
+	@$(MAKE) --no-print-directory FLAVOUR=gcov integration
+	@$(COVERAGE) collect $(GCOV) integration
+	@$(COVERAGE) report $(GCOV) docs/coverage.md
+
+# What decides, by what it compares and in what it counts.
+FILES ?= $(addprefix src/core/,judge.c profile.c rules.c verify.c verify_keys.c \
+	verify_read.c verify_try.c replay.c forgery.c sigbase.c component.c \
+	siginput.c freshness.c)
+
+.PHONY: mutants
+mutants: $(SHIMS) ## change one thing in FILES at a time: some unit test must fail (hours)
+	@PYTHONDONTWRITEBYTECODE=1 nice $(PYTHON) tests/mutation/run.py \
+	    --build build/mutation --cflags '$(filter-out $(SAN),$(CFLAGS))' \
+	    --libs '$(LIBS)' $(MUTANTS_ARGS) $(FILES)
 
 # --- measuring
 

@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "directory_report.h"
 #include "file.h"
+#include "json.h"
 #include "uri.h"
 #include "wba_poll.h"
 #include "when.h"
@@ -182,6 +183,7 @@ take_document(directory_report_t *r, wba_str_t body)
     wba_jwks_options_t options = jwks_options(r);
     wba_jwks_summary_t summary;
     wba_keyset_t set;
+    json_error_t error;
     json_t *root;
 
     r->has_set = true;
@@ -198,7 +200,7 @@ take_document(directory_report_t *r, wba_str_t body)
         return;
     }
     /* It has been found to be sound: for what entries say of themselves. */
-    root = json_loadb((const char *) body.data, body.len, 0, NULL);
+    (void) wba_json_load(body, 0, &root, &error);
     r->keys = json_incref(json_object_get(root, "keys"));
     json_decref(root);
 }

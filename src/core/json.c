@@ -29,25 +29,31 @@ wba_json_too_deep(wba_str_t json)
     return false;
 }
 
-/* jansson's own malloc while wba_json_load uses it, which has no place for a
- * context. */
+/*
+ * While wba_json_load runs: jansson's malloc, which has no place for a context,
+ * and whether it has failed.  It is put back after each document: other modules
+ * use the same jansson, and nginx unloads this one when its last configuration
+ * is gone.
+ */
 static json_malloc_t inner_malloc;
 static bool lost;
 
+/*
+ * Where its buffer for a token finds no memory to grow, jansson 2.14 drops a
+ * byte and goes on: a member would be lost, or be another; and of a string that
+ * lacks its closing quote it copies what follows in memory.  What it allocates
+ * for the copy is asked for after that: once something has failed, all fails.
+ */
 static void *
 watched_malloc(size_t size)
 {
-    void *p = inner_malloc(size);
+    void *p = lost ? NULL : inner_malloc(size);
 
-    lost |= p == NULL;
+    lost = p == NULL;
     return p;
 }
 
-/*
- * jansson 2.14 drops a byte of a string, and says nothing, where its buffer
- * for a token finds no memory to grow: a member would be lost, or be another.
- * Other failures it calls a syntax error.
- */
+/* jansson calls a syntax error what fails for want of memory. */
 wba_status_t
 wba_json_load(wba_str_t text, size_t flags, json_t **root,
               json_error_t *error)

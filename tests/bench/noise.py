@@ -9,7 +9,7 @@ import subprocess
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
-# Shares of one core, and of a row's median, beyond which figures are doubtful.
+# Shares of one core, and of a ratio's median, beyond which figures are doubtful.
 STEAL = 0.02
 OTHERS = 0.05
 WAITED = 0.03
@@ -79,7 +79,7 @@ def doubts(watched, waited, spreads):
     wide = [name for name, s in spreads.items() if s > SPREAD]
     if wide:
         found.append("the middle half of the rounds is wider than %d %% of "
-                     "the median for %d of %d rows: %s"
+                     "the median for %d of %d ratios with a budget: %s"
                      % (100 * SPREAD, len(wide), len(spreads),
                         ", ".join(wide[:5]) + (", ..." if wide[5:] else "")))
     return found

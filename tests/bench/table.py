@@ -13,6 +13,8 @@ OURS = [s for s in STAGES if s != "crypto"]
 
 EARLY = ("refused: expired", "refused: unknown tag", "refused: unknown key",
          "refused: replay")
+# Servers of several processes, which share the core: they wait for each other.
+SHARED = ("two", "Redis", "service", "peer")
 # A worker that is less busy than this is not what bounds the throughput.
 SATURATED = 0.9
 
@@ -122,14 +124,22 @@ def budgets(rows, limit):
     return out
 
 
+def judged(rows, limit):
+    """The spreads of the ratios that a budget is judged by."""
+    out = {"%s, %s" % (name, what): spread(s)
+           for what, parts in limit.items() if what != "own_us"
+           for name, s in parts.items()}
+    out.update((name, spread(rows[name]["ratio"])) for name in EARLY + FLAT)
+    return out
+
+
 def result(rows, cells, raw, stages, watched, memory, machine):
     table = {row.name: of_row(row, cells) for row in rows}
     waited = statistics.mean(
         column([c for row in rows for c in cells[row.name]
-                if row.server not in ("two",)], "wait"))
+                if row.server not in SHARED], "wait"))
     limit = limits(cells, raw)
-    doubts = noise.doubts(watched, waited,
-                          {name: r["spread"] for name, r in table.items()})
+    doubts = noise.doubts(watched, waited, judged(table, limit))
     return {"machine": machine, "rounds": len(raw),
             "noise": {**watched, "waited": waited, "doubts": doubts},
             "trustworthy": not doubts,

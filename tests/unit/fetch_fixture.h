@@ -9,6 +9,7 @@
 
 #include "slow_resolver.c" /* first: it wants _GNU_SOURCE */
 
+#include "failing.h" /* libcurl's memory */
 #include "wba_poll.h"
 
 #include <curl/curl.h>
@@ -75,11 +76,13 @@ eye_watch(void *loop, int fd, unsigned events, void **slot)
         }
         return false;
     }
-    if (*slot == NULL) {
-        *slot = &eye;
-        eye.watched++;
+    if (!wba_poll_hooks.watch(loop, fd, events, slot)) {
+        eye.watched -= *slot != NULL;
+        return false;
     }
-    return wba_poll_hooks.watch(loop, fd, events, slot);
+    eye.watched += *slot == NULL;
+    *slot = &eye;
+    return true;
 }
 
 static inline void
@@ -226,40 +229,6 @@ assert_header(const record_t *r, const char *name, const char *value)
     if (!wba_str_eq(got, wba_str_z(value))) {
         fail_msg("%s: \"%.*s\"", name, (int) got.len, (const char *) got.data);
     }
-}
-
-/* --- libcurl's memory, which can be made to fail */
-
-static int memory_left = -1; /* -1: without end */
-
-static inline bool
-memory_fails(void)
-{
-    return memory_left >= 0 && memory_left-- == 0;
-}
-
-static inline void *
-fail_malloc(size_t size)
-{
-    return memory_fails() ? NULL : malloc(size);
-}
-
-static inline void *
-fail_calloc(size_t n, size_t size)
-{
-    return memory_fails() ? NULL : calloc(n, size);
-}
-
-static inline void *
-fail_realloc(void *p, size_t size)
-{
-    return memory_fails() ? NULL : realloc(p, size);
-}
-
-static inline char *
-fail_strdup(const char *s)
-{
-    return memory_fails() ? NULL : strdup(s);
 }
 
 /* --- the server */

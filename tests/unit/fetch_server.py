@@ -22,6 +22,7 @@ import tempfile
 import threading
 import time
 import warnings
+import zlib
 
 CRLF = b"\r\n"
 JSON = "application/http-message-signatures-directory+json"
@@ -118,6 +119,14 @@ FIXED = {
     "/hints": head("103 Early Hints", "Link: <x>", "ETag: early")
     + answer(KEYS, "ETag: final"),
     "/fold": answer(KEYS, "X-Fold: a\r\n  b\r\n\tc", "ETag: e"),
+    "/deflate": answer(zlib.compress(KEYS), "Content-Encoding: deflate"),
+    # header sections that are none
+    "/fold-first": head("200 OK", " X: y", length=len(KEYS)) + KEYS,
+    "/no-colon": head("200 OK", "X y", length=len(KEYS)) + KEYS,
+    "/no-status": b"HTTP/1.1\r\nContent-Length: 11\r\n\r\n" + KEYS,
+    "/no-reason": b"HTTP/1.1 200\r\nContent-Length: 11\r\n\r\n" + KEYS,
+    "/control": head("200 \x01\x7f\xff", "X: \x01\x7f\xff",
+                     length=len(KEYS)) + KEYS,
     "/garbage": b"\x00\x01 this is no HTTP\r\n\r\n" * 8,
     # WBA_MAX_FETCH_HEADERS bytes, each line's end counted
     "/headers-fit": head("200 OK", "Content-Length: 0",

@@ -606,6 +606,31 @@ memory(void **state)
     end(&c);
 }
 
+/* Two directories that want other components for the same tag are asked for in
+ * two members; whom one of them lets in the other may not. */
+static void
+unlike(void **state)
+{
+    static const wba_component_t wants[] = { { .name = T("@method") },
+                                             { .name = T("@path") } };
+    wba_profile_t *p;
+    case_t c;
+    size_t i;
+
+    (void) state;
+    begin(&c);
+    for (i = 0; i < COUNT(wants); i++) {
+        p = &c.k->directories[kit_directory(c.k, "x", "web-bot-auth", NULL)]
+                 .profile;
+        p->components[0] = wants[i];
+        p->ncomponents = 1;
+    }
+    EXPECT(&c, MEMBER(1, "(\"@authority\" \"@method\")",
+                      ";created;expires" BOT) ", "
+               MEMBER(2, TARGET, ";created;expires" BOT));
+    end(&c);
+}
+
 int
 main(void)
 {
@@ -616,6 +641,7 @@ main(void)
         cmocka_unit_test(rules),      cmocka_unit_test(read_back),
         cmocka_unit_test(as_listed),  cmocka_unit_test(helps),
         cmocka_unit_test(memory),
+        cmocka_unit_test(unlike),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

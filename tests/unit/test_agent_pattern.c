@@ -64,6 +64,8 @@ static const struct {
     { "*.AZaz09.zone", WBA_AGENT_SUFFIX, ".azaz09.zone" },
     { "*.xn--bcher-kva.example", WBA_AGENT_SUFFIX, ".xn--bcher-kva.example" },
     { "*._a.b-c.example", WBA_AGENT_SUFFIX, "._a.b-c.example" },
+    { "*.example._x", WBA_AGENT_SUFFIX, ".example._x" },
+    { "*.example.-x", WBA_AGENT_SUFFIX, ".example.-x" },
 
     { "https://a.example/keys", WBA_AGENT_URL, "https://a.example/keys" },
     { "https://A.example:443/Keys", WBA_AGENT_URL, "https://a.example/Keys" },

@@ -387,6 +387,88 @@ no_memory(void **state)
     assert_true(n > 10);
 }
 
+/* jansson 2.14 goes on where its buffer for a token cannot grow.  Of what it
+ * allocates, the bytes beyond look like a string's end, and must stay. */
+
+#define BEYOND 64
+
+typedef struct {
+    size_t size;
+    max_align_t bytes[];
+} guarded_t;
+
+static uint8_t *
+beyond(guarded_t *block)
+{
+    return (uint8_t *) block->bytes + block->size;
+}
+
+static void *
+guarded_malloc(size_t size)
+{
+    guarded_t *block;
+
+    if (++jansson_calls == jansson_fails_at) {
+        return NULL;
+    }
+    block = malloc(sizeof(*block) + size + BEYOND);
+    assert_non_null(block);
+    block->size = size;
+    memset(block->bytes, 'x', size);
+    memset(beyond(block), 'x', BEYOND - 1);
+    beyond(block)[BEYOND - 1] = '"';
+    return block->bytes;
+}
+
+static void
+guarded_free(void *p)
+{
+    guarded_t *block;
+    size_t i;
+
+    if (p == NULL) {
+        return;
+    }
+    block = (guarded_t *) ((uint8_t *) p - offsetof(guarded_t, bytes));
+    for (i = 0; i < BEYOND - 1; i++) {
+        assert_int_equal(beyond(block)[i], 'x');
+    }
+    assert_int_equal(beyond(block)[i], '"');
+    free(block);
+}
+
+static void
+no_memory_for_a_token(void **state)
+{
+    char text[100];
+    json_error_t error;
+    size_t len, n;
+    json_t *root;
+
+    (void) state;
+    for (len = 0; len < sizeof(text) - 4; len++) {
+        wba_status_t status = WBA_NO_MEMORY;
+
+        memset(text, 'a', sizeof(text));
+        memcpy(text, "[\"", 2);
+        memcpy(text + 2 + len, "\"]", 2);
+        for (n = 1; status == WBA_NO_MEMORY; n++) {
+            jansson_calls = 0;
+            jansson_fails_at = n;
+            json_set_alloc_funcs(guarded_malloc, guarded_free);
+            status = wba_json_load(wba_str(text, len + 4), 0, &root, &error);
+            if (status == WBA_OK) {
+                assert_int_equal(
+                    json_string_length(json_array_get(root, 0)), len);
+                json_decref(root);
+            }
+            json_set_alloc_funcs(malloc, free);
+        }
+        assert_int_equal(status, WBA_OK);
+        assert_true(jansson_calls < jansson_fails_at);
+    }
+}
+
 /* ---- depth */
 
 static void
@@ -422,7 +504,9 @@ main(void)
         cmocka_unit_test(bodies),        cmocka_unit_test(wider_characters),
         cmocka_unit_test(sizes),         cmocka_unit_test(not_kept),
         cmocka_unit_test(lengths),       cmocka_unit_test(without_nonce),
-        cmocka_unit_test(no_memory),     cmocka_unit_test(depth),
+        cmocka_unit_test(no_memory),
+        cmocka_unit_test(no_memory_for_a_token),
+        cmocka_unit_test(depth),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,58 +21,12 @@
 #include <openssl/core_names.h>
 
 #include "crypto.h"
+#include "crypto_memory.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
 #define BASE WBA_STR("\"@authority\": shop.example\n\"@signature-params\": ()")
 #define OTHER WBA_STR("\"@authority\": shop.example\n\"@signature-params\": (")
 #define PSS_BOTH (WBA_ALG_RSA_PSS_SHA512 | WBA_ALG_RSA_PSS_SHA256)
-
-/* libcrypto's memory. */
-
-static long blocks;   /* that are out */
-static long fail_at;  /* this allocation fails, counted from 1; 0: none */
-static long requests;
-
-static bool
-refused(void)
-{
-    if (++requests != fail_at) {
-        return false;
-    }
-    errno = ENOMEM;
-    return true;
-}
-
-static void *
-take(size_t size, const char *file, int line)
-{
-    void *p = refused() ? NULL : malloc(size);
-
-    (void) file;
-    (void) line;
-    blocks += p != NULL;
-    return p;
-}
-
-static void *
-resize(void *old, size_t size, const char *file, int line)
-{
-    void *p = refused() ? NULL : realloc(old, size);
-
-    (void) file;
-    (void) line;
-    blocks += p != NULL && old == NULL;
-    return p;
-}
-
-static void
-give(void *p, const char *file, int line)
-{
-    (void) file;
-    (void) line;
-    blocks -= p != NULL;
-    free(p);
-}
 
 /* Pairs of keys. */
 
@@ -182,7 +136,7 @@ static long
 settled(void)
 {
     OPENSSL_thread_stop();
-    return blocks;
+    return crypto_blocks;
 }
 
 /* Verifies, and wants the queue of errors empty and all memory given back. */
@@ -366,6 +320,7 @@ broken_keys(void **state)
 {
     static const uint8_t zeros[256] = { 0 };
     static const uint8_t even[256] = { 0x80 };
+    static const uint8_t long_modulus[1025] = { 0x80, [1024] = 1 };
     wba_str_t s = sign_pss(&rsa2048, EVP_sha256(), EVP_sha256(), 32, BASE);
     wba_key_t key = rsa2048.key;
     uint8_t point[64];
@@ -390,6 +345,9 @@ broken_keys(void **state)
                      WBA_INVALID);
     key.pub = WBA_STR_NONE;
     assert_int_equal(verify(&key, WBA_ALG_RSA_PSS_SHA256, WBA_STR_NONE, BASE),
+                     WBA_INVALID);
+    key.pub = wba_str(long_modulus, sizeof(long_modulus));
+    assert_int_equal(verify(&key, WBA_ALG_RSA_PSS_SHA256, key.pub, BASE),
                      WBA_INVALID);
     drop(s);
 
@@ -552,34 +510,42 @@ errors_of_others(void **state)
     assert_int_equal(ERR_get_error(), 0);
 }
 
-/* Fails each allocation in turn, until one verification needs no more. */
+typedef struct {
+    const wba_key_t *key;
+    wba_alg_t alg;
+    wba_str_t signature;
+    wba_status_t full; /* with memory enough */
+    unsigned starved;
+    wba_status_t last;
+} hungry_t;
+
+static void
+verify_hungry(void *ctx)
+{
+    hungry_t *h = ctx;
+    long before = settled();
+
+    h->last = wba_crypto_verify(h->key, h->alg, h->signature, BASE);
+    if (h->last != h->full && h->last != WBA_NO_MEMORY) {
+        fail_msg("alg %d, allocation %ld: %d", h->alg, crypto_fails_at,
+                 h->last);
+    }
+    h->starved += h->last == WBA_NO_MEMORY;
+    crypto_fails_at = 0;
+    assert_int_equal(ERR_peek_error(), 0);
+    assert_int_equal(settled(), before);
+}
+
 static void
 starve(const wba_key_t *key, wba_alg_t alg, wba_str_t signature,
        wba_status_t full)
 {
-    unsigned starved = 0;
-    wba_status_t rc;
-    long i, before;
+    hungry_t h = { key, alg, signature, full, 0, full };
 
     (void) verify(key, alg, signature, BASE); /* what is made once, is made */
-    for (i = 1;; i++) {
-        before = settled();
-        requests = 0;
-        fail_at = i;
-        rc = wba_crypto_verify(key, alg, signature, BASE);
-        fail_at = 0;
-        assert_int_equal(ERR_peek_error(), 0);
-        assert_int_equal(settled(), before);
-        if (requests < i) {
-            break;
-        }
-        if (rc != full && rc != WBA_NO_MEMORY) {
-            fail_msg("alg %d, allocation %ld: %d", alg, i, rc);
-        }
-        starved += rc == WBA_NO_MEMORY;
-    }
-    assert_int_equal(rc, full);
-    assert_true(starved > 10);
+    crypto_starve(verify_hungry, &h);
+    assert_int_equal(h.last, full);
+    assert_true(h.starved > 10);
 }
 
 static void
@@ -642,9 +608,7 @@ main(void)
         cmocka_unit_test(memory_runs_out),
     };
 
-    if (CRYPTO_set_mem_functions(take, resize, give) != 1
-        || wba_crypto_init() != WBA_OK)
-    {
+    if (!crypto_memory_begin() || wba_crypto_init() != WBA_OK) {
         return 1;
     }
     return cmocka_run_group_tests(tests, make_keys, free_keys);

@@ -11,25 +11,7 @@
 
 #include <sodium.h>
 
-static int memory_left = -1; /* allocations until one fails; -1: no end */
-
-static void *
-fail_malloc(size_t size)
-{
-    return memory_left >= 0 && memory_left-- == 0 ? NULL : malloc(size);
-}
-
-static void *
-fail_calloc(size_t n, size_t size)
-{
-    return memory_left >= 0 && memory_left-- == 0 ? NULL : calloc(n, size);
-}
-
-static void *
-fail_realloc(void *p, size_t size)
-{
-    return memory_left >= 0 && memory_left-- == 0 ? NULL : realloc(p, size);
-}
+#include "failing.h"
 
 #define malloc(size) fail_malloc(size)
 #define calloc(n, size) fail_calloc(n, size)
@@ -547,6 +529,9 @@ static const struct {
     { 301, "https://www.a.example/k", "https://www.a.example/k", false },
     { 301, "https://www/k", "https://www.www/k", true }, /* a host "www" */
     { 301, "https://www./k", "https://www.www./k", false },
+    { 301, "https://./k", "https://www../k", false },
+    { 301, "https://a../k", "https://www.a../k", false },
+    { 301, "https://a.-b/k", "https://www.a.-b/k", true },
     { 301, "https://www.a/k", "https://a/k", true },
     { 301, "https://www.com.evil/k", "https://com.evil/k", true },
     { 301, "https://%77ww.a.example/k", "https://a.example/k", false },

@@ -309,6 +309,16 @@ forgiven(void **state)
     wba_forgery_forgiven(table, &l, &p, keys[A], NOW + 1000);
     assert_int_equal(spend(table, &l, 1, A, NOW + 1000, 99), 1);
 
+    /* of which time has forgiven a part already */
+    failed(table, &l, 2, A, NOW);
+    assert_int_equal(spend(table, &l, 2, A, NOW + 45000, 99), 2);
+    p = peer4(3);
+    failed(table, &l, 3, A, NOW);
+    wba_forgery_forgiven(table, &l, &p, keys[A], NOW + 45000);
+    wba_forgery_forgiven(table, &l, &p, keys[A], NOW + 45000);
+    assert_int_equal(spend(table, &l, 3, A, NOW + 45000, 99), 3);
+    p = peer4(1);
+
     verified(table, 1, A, NOW);
     assert_int_equal(spend(table, &l, 1, A, NOW + 1000, 99), 3);
     wba_forgery_forgiven(table, &l, &p, keys[A], NOW + 1000);

@@ -245,6 +245,15 @@ options_change(void **state)
     static const wba_jwks_options_t test_keys = { .test_keys = true };
     static const wba_jwks_options_t well_known = { .well_known = true };
     static const wba_jwks_options_t bare = { .bare_jwk = true };
+    static const wba_jwks_options_t pss = {
+        .algorithms = WBA_ALG_RSA_PSS_SHA256 | WBA_ALG_RSA_PSS_SHA512
+    };
+    static const row_t of_pss[] = {
+        { "{'keys':[" A "," RSA "," EC "]}", WBA_OK,
+          "skipped taken skipped ", WBA_JWKS_OTHER_ALGORITHM },
+        { "{'keys':[" A "]}", WBA_INVALID, "skipped ",
+          WBA_JWKS_OTHER_ALGORITHM },
+    };
     static const row_t with_test_keys[] = {
         { "{'keys':[" TEST_KEY "]}", WBA_OK, "taken ", "" },
         { "{'keys':[{" OKP "'" ED25519_X "','d':'AA'}]}", WBA_OK,
@@ -274,6 +283,7 @@ options_change(void **state)
     check_rows(with_test_keys, COUNT(with_test_keys), &test_keys);
     check_rows(at_well_known, COUNT(at_well_known), &well_known);
     check_rows(as_bare, COUNT(as_bare), &bare);
+    check_rows(of_pss, COUNT(of_pss), &pss);
 }
 
 static void

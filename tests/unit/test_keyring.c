@@ -8,7 +8,17 @@
 
 #include <cmocka.h>
 
-#include "keyring.h"
+#include "failing.h"
+
+/* keyring.c is compiled in here, with allocators that can fail. */
+#define malloc(size) fail_malloc(size)
+#define calloc(n, size) fail_calloc(n, size)
+#define add keyring_add
+#include "../../src/core/keyring.c"
+#undef malloc
+#undef calloc
+#undef add
+
 #include "wba_limits.h"
 
 #define COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -181,6 +191,28 @@ no_match(void **state)
     wba_keyring_free(ring);
 }
 
+/* A ring is there as a whole or not at all. */
+static void
+no_memory(void **state)
+{
+    static const unsigned directory = 3;
+    wba_keyset_t set = set_of(first, COUNT(first));
+    wba_keyring_t *ring = NULL;
+    int n;
+
+    (void) state;
+    for (n = 0; ring == NULL; n++) {
+        memory_left = n;
+        ring = wba_keyring_new(&set, &directory, 1);
+        assert_int_equal(ring == NULL, memory_left == -1);
+    }
+    memory_left = -1;
+    assert_int_equal(n, 6); /* five allocations */
+    expect(ring, WBA_STR("key"), "3/3:K 3/4:K");
+    wba_keyring_free(ring);
+    drop(set);
+}
+
 static void
 empty(void **state)
 {
@@ -344,6 +376,7 @@ main(void)
         cmocka_unit_test(empty),       cmocka_unit_test(skip_set),
         cmocka_unit_test(wild_cursors), cmocka_unit_test(hostile_kid),
         cmocka_unit_test(many),
+        cmocka_unit_test(no_memory),
     };
 
     if (wba_crypto_init() != WBA_OK) {

@@ -195,6 +195,10 @@ unsound_keys(void **state)
     key = key_of(WBA_KEY_ED25519, WBA_ALG_ED25519, 32, 0, 0);
     key.pub.len = 65536 + 32; /* would be 32 in 16 bits */
     assert_int_equal(wba_keyset_builder_add(b, &key), WBA_INVALID);
+    key = key_of(WBA_KEY_RSA, 12, 256, 65536 + 3, 0);
+    assert_int_equal(wba_keyset_builder_add(b, &key), WBA_INVALID);
+    key = key_of(WBA_KEY_ED25519, WBA_ALG_ED25519, 32, 0, 65536);
+    assert_int_equal(wba_keyset_builder_add(b, &key), WBA_INVALID);
     wba_keyset_builder_free(b);
 }
 

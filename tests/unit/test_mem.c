@@ -55,6 +55,11 @@ arena_edges(void **state)
     assert_null(wba_alloc(&mem, 65));
     assert_ptr_equal(wba_alloc(&mem, 64), block); /* to the last byte */
     assert_null(wba_alloc(&mem, 1));
+
+    wba_arena_init(&a, block, 60); /* what is left is not aligned */
+    mem = wba_arena_mem(&a);
+    assert_non_null(wba_alloc(&mem, 50));
+    assert_null(wba_alloc(&mem, 0));
 }
 
 static void
@@ -188,6 +193,34 @@ views(void **state)
     assert_true(wba_str_eq(wba_str_trim(WBA_STR("\na\r")), WBA_STR("\na\r")));
 }
 
+/* Room once reserved is there: nothing moves until it is used up. */
+static void
+reserved(void **state)
+{
+    static uint8_t block[65536];
+    wba_arena_t a;
+    wba_mem_t mem;
+    wba_buf_t buf;
+    uint8_t *data;
+    size_t i;
+
+    (void) state;
+    wba_arena_init(&a, block, sizeof(block));
+    mem = wba_arena_mem(&a);
+    wba_buf_init(&buf, &mem, 6000);
+    assert_true(wba_buf_reserve(&buf, 1000));
+    data = buf.data;
+    for (i = 0; i < 1000; i++) {
+        assert_true(wba_buf_reserve(&buf, 1000 - i));
+        wba_buf_byte(&buf, (uint8_t) i);
+    }
+    assert_ptr_equal(buf.data, data);
+    assert_true(wba_buf_reserve(&buf, 5000)); /* to the last byte */
+    assert_false(wba_buf_reserve(&buf, 5001));
+    assert_int_equal(buf.status, WBA_TOO_LARGE);
+    assert_false(wba_buf_reserve(&buf, 1));
+}
+
 int
 main(void)
 {
@@ -196,6 +229,7 @@ main(void)
         cmocka_unit_test(copy),      cmocka_unit_test(fixed),
         cmocka_unit_test(growing),   cmocka_unit_test(at_once),
         cmocka_unit_test(no_memory), cmocka_unit_test(views),
+        cmocka_unit_test(reserved),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,33 @@ test_null_value_is_empty(void **state)
     request_close(&request);
 }
 
+/* No host of ours hands in such a line; it is left as it is, for the base to
+ * refuse. */
+static void
+test_line_feed_that_folds_nothing(void **state)
+{
+    static const struct {
+        const char *line, *want;
+    } lines[] = {
+        { "a\nb", "a\nb" }, { "a\n", "a\n" }, { "\na", "\na" },
+        { "a\n b\nc", "a b\nc" }, { "a\r\nb", "a\r\nb" },
+    };
+    request_t request;
+    wba_str_t value;
+    size_t i;
+
+    (void) state;
+    request_open(&request, "GET / HTTP/1.1\nF: a\n\n");
+    for (i = 0; i < COUNT(lines); i++) {
+        request.raw.lines[0].value = wba_str_z(lines[i].line);
+        assert_int_equal(wba_message_field(request.message, WBA_STR("f"),
+                                           &request.mem, &value),
+                         WBA_OK);
+        expect_text(lines[i].line, value, lines[i].want);
+    }
+    request_close(&request);
+}
+
 int
 main(void)
 {
@@ -323,6 +350,7 @@ main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_authority),
         cmocka_unit_test(test_null_value_is_empty),
+        cmocka_unit_test(test_line_feed_that_folds_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

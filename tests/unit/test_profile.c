@@ -113,6 +113,8 @@ served(void **state)
 {
     wba_directory_t d[4] = { directory("tap"), directory("agent-pay"),
                              directory("tap"), directory("web-bot-auth") };
+    wba_directory_t other[3] = { directory("web-bot-auth"), directory("tap"),
+                                 directory("tap") };
     wba_tag_t got[8];
     size_t max;
 
@@ -132,6 +134,9 @@ served(void **state)
         assert_int_equal(wba_served_tags(d, 4, got, max), 4);
         assert_int_equal(got[max].text.len, 0);
     }
+
+    /* those of the one before, not only of the first */
+    assert_int_equal(wba_served_tags(other, 3, got, 8), 3);
 
     /* compared another way is another tag; twice in one directory is once */
     d[0].profile.tags[0] = (wba_tag_t) { WBA_STR("agent-pay-auth"), false };

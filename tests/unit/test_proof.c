@@ -11,6 +11,7 @@
 
 #include <sodium.h>
 
+#include "crypto_memory.h"
 #include "jwks.h"
 #include "keys.h"
 #include "proof.h"
@@ -837,6 +838,20 @@ test_too_many_signatures(void **state)
     }
 }
 
+static void
+write_digest(const char *body, char digest[128], char lines[256])
+{
+    uint8_t hash[32];
+    size_t n;
+
+    crypto_hash_sha256(hash, (const uint8_t *) body, strlen(body));
+    n = (size_t) snprintf(digest, 128, "sha-256=:");
+    sodium_bin2base64(digest + n, 128 - n, hash, sizeof(hash),
+                      sodium_base64_VARIANT_ORIGINAL);
+    strcat(digest, ":");
+    snprintf(lines, 256, SITE_LINE "\"content-digest\": %s\n", digest);
+}
+
 /* Keys that did not sign, beside one that did; one that leaves its algorithm
  * open; and none at all. */
 static void
@@ -850,18 +865,11 @@ test_other_keys(void **state)
     static const char *const texts[] = {
         WRONG, "neither its alg nor that of its key says the algorithm"
     };
-    uint8_t hash[32];
     char digest[128], lines[256], params[256];
-    size_t i, n;
+    size_t i;
 
     (void) state;
-    crypto_hash_sha256(hash, (const uint8_t *) set, strlen(set));
-    n = (size_t) snprintf(digest, sizeof(digest), "sha-256=:");
-    sodium_bin2base64(digest + n, sizeof(digest) - n, hash, sizeof(hash),
-                      sodium_base64_VARIANT_ORIGINAL);
-    strcat(digest, ":");
-    snprintf(lines, sizeof(lines), SITE_LINE "\"content-digest\": %s\n",
-             digest);
+    write_digest(set, digest, lines);
     for (i = 0; i < COUNT(keyids); i++) {
         begin(&it, set);
         add(&it, "Content-Digest", digest);
@@ -921,6 +929,42 @@ test_no_memory(void **state)
     end(&it);
 }
 
+/* libcrypto's memory fails, too: that is not said of the signature. */
+static void
+check_hungry(void *failures)
+{
+    wba_status_t status = check_at(&it, NOW);
+
+    if (status == WBA_NO_MEMORY) {
+        assert_int_equal(it.proof.proven, 0);
+        ++*(unsigned *) failures;
+    } else {
+        assert_int_equal(status, WBA_OK);
+        expect(&it, "P-256", WRONG, 0);
+    }
+    drop_blocks(&it);
+}
+
+static void
+test_no_memory_for_crypto(void **state)
+{
+    static const char set[] =
+        "{\"keys\":[{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"" P256_X
+        "\",\"y\":\"" P256_Y "\"}]}";
+    char digest[128], lines[256];
+    unsigned failures = 0;
+
+    (void) state;
+    write_digest(set, digest, lines);
+    begin(&it, set);
+    add(&it, "Content-Digest", digest);
+    add_signature(&it, "x", SEED_ALICE, BOTH,
+                  TIMES ";keyid=\"" P256_THUMBPRINT "\"" TAG, lines);
+    crypto_starve(check_hungry, &failures);
+    assert_true(failures > 10);
+    end(&it);
+}
+
 static int
 start(void **state)
 {
@@ -948,7 +992,9 @@ main(void)
         cmocka_unit_test(test_too_many_signatures),
         cmocka_unit_test(test_other_keys),
         cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory_for_crypto),
     };
 
-    return cmocka_run_group_tests(tests, start, NULL);
+    return crypto_memory_begin() ? cmocka_run_group_tests(tests, start, NULL)
+                                 : 1;
 }

@@ -35,20 +35,27 @@ test_fresh_seen(void **state)
     assert_int_equal(c->changes, 1);
 }
 
+/* SHA-256 of 32 octets 0 and "nonce-1". */
+static void
+hex_of_nonce_1(char hex[65])
+{
+    uint8_t text[39] = { 0 }, hash[32];
+
+    memcpy(text + 32, "nonce-1", 7);
+    crypto_hash_sha256(hash, text, sizeof(text));
+    sodium_bin2hex(hex, 65, hash, sizeof(hash));
+}
+
 /* The key is what every machine computes; it dies when the nonce may. */
 static void
 test_key(void **state)
 {
-    /* SHA-256 of 32 octets 0 and "nonce-1" */
-    uint8_t text[39] = { 0 }, hash[32];
     char hex[65];
     client_t *c = client_ready(0);
     wba_nonce_t nonce = nonce_of("nonce-1");
 
     (void) state;
-    memcpy(text + 32, "nonce-1", 7);
-    crypto_hash_sha256(hash, text, sizeof(text));
-    sodium_bin2hex(hex, sizeof(hex), hash, sizeof(hash));
+    hex_of_nonce_1(hex);
     assert_int_equal(ask(c, "nonce-1"), WBA_STORE_FRESH);
     assert_int_equal(number("EXISTS wba:%s", hex), 1);
     assert_in_range(number("PTTL wba:%s", hex), 295000, 300000);
@@ -741,6 +748,104 @@ test_no_such_db(void **state)
     assert_non_null(strstr(c->told, "database"));
 }
 
+#define INFOS "$-1\r\n$-1\r\n"
+#define HELLO INFOS2 "+OK\r\n$-1\r\n"
+#define INFOS2 "$10\r\nrun_id:abc\r\n$1\r\nx\r\n"
+#define COMMIT "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n"
+
+/* A refusal whose words nobody knows is about what was asked for. */
+static void
+test_refused_in_other_words(void **state)
+{
+    static const char *const script[] = { "-ERR so\r\n" HELLO, NULL };
+    client_t *c;
+
+    (void) state;
+    fake_open(script);
+    c = client_at(0, fake.path);
+    c->options.db = 3;
+    client_start(c);
+    UNTIL(c->reports);
+    assert_non_null(strstr(c->told, "no such database"));
+    client_stop(c);
+    c = client_at(0, fake.path);
+    c->options.password = "s3cret";
+    client_start(c);
+    UNTIL(c->reports);
+    assert_non_null(strstr(c->told, "password"));
+}
+
+/* A marker that others change each time that we are about to write ours. */
+static void
+test_contended(void **state)
+{
+    enum { TRIES = 64 };
+    static const char *script[2 * TRIES + 2] = { HELLO };
+    client_t *c;
+    size_t i;
+
+    (void) state;
+    for (i = 1; i <= 2 * TRIES; i += 2) {
+        script[i] = "+OK\r\n+QUEUED\r\n*-1\r\n";
+        script[i + 1] = "+OK\r\n$-1\r\n";
+    }
+    fake_open(script);
+    c = client_at(0, fake.path);
+    client_start(c);
+    UNTIL(c->reports);
+    assert_non_null(strstr(c->told, "again and again"));
+    assert_false(c->usable);
+}
+
+/* Failures are forgotten once a connection has stood for a while. */
+static void
+test_steady(void **state)
+{
+    static const char *const script[] = { HELLO, COMMIT, "", NULL };
+    static const char *const dead[] = { NULL };
+    unsigned long pauses[2];
+    client_t *c;
+    unsigned i;
+
+    (void) state;
+    for (i = 0; i < 2; i++) {
+        fake_open(dead);
+        c = client_at(0, fake.path);
+        client_start(c);
+        UNTIL(fake.accepted >= 4);
+        fake.script = script;
+        UNTIL(c->usable);
+        clock_ahead += i * 6000;
+        fake_close();
+        UNTIL(!c->usable);
+        pauses[i] = (unsigned long) (c->due - clock_ms());
+        client_stop(c);
+        clock_ahead = 0;
+    }
+    assert_true(pauses[0] > 2 * pauses[1]);
+}
+
+/* One nonce twice in a request is one, for as long as the later wants. */
+static void
+test_twice_in_a_set(void **state)
+{
+    client_t *c = client_ready(0);
+    wba_nonce_t nonces[2] = { nonce_of("nonce-1"), nonce_of("nonce-1") };
+    char hex[65];
+    size_t i;
+
+    (void) state;
+    hex_of_nonce_1(hex);
+    for (i = 0; i < 2; i++) {
+        command("DEL wba:%s", hex);
+        nonces[0] = nonces[1] = nonce_of("nonce-1");
+        nonces[i].until += 1000;
+        assert_int_equal(ask_all(c, nonces, 2), WBA_STORE_FRESH);
+        assert_int_equal(number("DBSIZE"), 2); /* the marker is one */
+        assert_in_range(number("PTTL wba:%s", hex), 1295000, 1300000);
+    }
+}
+
 static void
 test_full(void **state)
 {
@@ -1107,10 +1212,6 @@ test_stale_events(void **state)
 
 /* --- not Redis at all */
 
-#define INFOS "$-1\r\n$-1\r\n"
-#define HELLO INFOS2 "+OK\r\n$-1\r\n"
-#define INFOS2 "$10\r\nrun_id:abc\r\n$1\r\nx\r\n"
-#define COMMIT "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n"
 #define LONG32 "0123456789abcdef0123456789abcdef"
 #define LONG64 LONG32 LONG32
 #define LONG512 LONG64 LONG64 LONG64 LONG64 LONG64 LONG64 LONG64 LONG64
@@ -1131,6 +1232,10 @@ static const struct {
       "protected", false },
     { { "-NOAUTH s3cret\r\n", NULL }, "password", false },
     { { INFOS "+OK\r\n$-1\r\n" }, "as Redis does", false },
+    { { INFOS2 "-ERR so\r\n$-1\r\n" }, "refuses a command", false },
+    { { INFOS2 "+OK\r\n-ERR so\r\n" }, "refuses a command", false },
+    { { INFOS2 "+OK\r\n-WRONG\r\n" }, "refuses a command", false },
+    { { INFOS2 "+OK\r\n-WRONGPASS it\r\n" }, "password", false },
     { { HELLO "+OK\r\n+QUEUED\r\n*1\r\n+OK\r\n+OK\r\n" }, "more than",
       false },
     { { HELLO "+OK\r\n+OK\r\n+OK\r\n+OK\r\n" }, "as Redis does", false },
@@ -1383,6 +1488,10 @@ main(void)
         TEST(test_password),
         TEST(test_no_permission),
         TEST(test_no_such_db),
+        TEST(test_refused_in_other_words),
+        TEST(test_contended),
+        TEST(test_steady),
+        TEST(test_twice_in_a_set),
         TEST(test_full),
         TEST(test_full_and_new),
         TEST(test_evicts),

@@ -194,6 +194,8 @@ static const struct {
       WBA_REDIS_OOM },
     { "OOM", WBA_REDIS_OOM },
     { "OOMPH", WBA_REDIS_REFUSED },
+    { "OOM[1]", WBA_REDIS_OOM },
+    { "OOM1", WBA_REDIS_OOM },
     { "", WBA_REDIS_REFUSED },
     { "ERR", WBA_REDIS_REFUSED },
     { "NOAUTH Authentication required.", WBA_REDIS_PASSWORD },
@@ -234,6 +236,7 @@ test_errors(void **state)
             fail_msg("%s: %d", errors_seen[i].text, (int) problem);
         }
     }
+    assert_int_equal(wba_redis_problem_of(WBA_STR_NONE), WBA_REDIS_REFUSED);
     for (problem = 0; problem < WBA_REDIS_PROBLEMS; problem++) {
         assert_non_null(wba_redis_problem_text(problem));
         assert_true(strlen(wba_redis_problem_text(problem)) < 90);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The nonce table in one process: each of its answers. */
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -526,6 +528,98 @@ test_estimate(void **state)
     free(table);
 }
 
+/* What the header says of itself is compared, each bit; where it does not
+ * decide, secret and times, it is not. */
+static void
+test_attach_by_any_other_header(void **state)
+{
+    size_t size = bytes_for(100), bit, refused = 0;
+    wba_replay_t *table = table_new(size, false);
+    uint8_t *bytes = (uint8_t *) table;
+
+    (void) state;
+    for (bit = 0; bit < 8 * WBA_REPLAY_IDENTITY; bit++) {
+        bytes[bit / 8] ^= (uint8_t) (1u << bit % 8);
+        refused += wba_replay_attach(table, size) == NULL;
+        bytes[bit / 8] ^= (uint8_t) (1u << bit % 8);
+    }
+    /* magic, size, partitions, buckets */
+    assert_int_equal(refused, 8 * (8 + 8 + 4 + 4));
+    assert_non_null(wba_replay_attach(table, size));
+    free(table);
+}
+
+/* Dies holding a lock, and whoever has it next leaves it as it found it. */
+static void *
+hold(void *lock)
+{
+    pthread_mutex_lock(lock);
+    return NULL;
+}
+
+static void
+ruin(pthread_mutex_t *lock)
+{
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, hold, lock), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal(pthread_mutex_lock(lock), EOWNERDEAD);
+    pthread_mutex_unlock(lock); /* not made consistent: lost for ever */
+    assert_int_equal(pthread_mutex_lock(lock), ENOTRECOVERABLE);
+}
+
+/* A partition whose lock is lost accepts nothing; the others go on, also after
+ * a set that would have needed both. */
+static void
+test_a_lock_beyond_repair(void **state)
+{
+    size_t size = wba_replay_size(1000000);
+    wba_replay_t *table = table_new(size, true);
+    uint8_t *locks = (uint8_t *) table + 128; /* a line each, in order */
+    unsigned lost = 0, kept = 0, sets = 0;
+    wba_store_answer_t answer;
+    wba_nonce_t set[8];
+    name_t names[8];
+    uint32_t id, i;
+
+    (void) state;
+    ruin((pthread_mutex_t *) (void *) (locks + 64));
+    for (id = 0; id < 2000; id += 8) {
+        for (i = 0; i < 8; i++) {
+            set[i] = named(&names[i], id + i, start.wall, start.wall + 100);
+        }
+        sets += wba_replay_record(table, set, 8, 0, &start)
+                == WBA_STORE_UNAVAILABLE;
+        for (i = 0; i < 8; i++) {
+            set[i] = named(&names[i], 10000 + id + i, start.wall,
+                           start.wall + 100);
+            answer = wba_replay_record(table, &set[i], 1, 0, &start);
+            lost += answer == WBA_STORE_UNAVAILABLE;
+            kept += answer == WBA_STORE_FRESH;
+        }
+    }
+    assert_int_equal(lost + kept, 2000);
+    assert_true(sets > 0 && lost > 0 && kept > 1000);
+    free(table);
+}
+
+/* As many as are asked for find room, and hardly more, also where another
+ * partition takes its share. */
+static void
+test_size_for_any_number(void **state)
+{
+    uint64_t live, rated;
+
+    (void) state;
+    for (live = 1; live < 200000; live += 1 + live / 5000) {
+        rated = wba_replay_rated(wba_replay_size(live));
+        if (rated < live || rated > live + live / 20 + 500) {
+            fail_msg("%u: %u", (unsigned) live, (unsigned) rated);
+        }
+    }
+}
+
 int
 main(void)
 {
@@ -548,6 +642,9 @@ main(void)
         cmocka_unit_test(test_rated_fill_has_room),
         cmocka_unit_test(test_supersede_and_cool),
         cmocka_unit_test(test_hostile_times),
+        cmocka_unit_test(test_attach_by_any_other_header),
+        cmocka_unit_test(test_a_lock_beyond_repair),
+        cmocka_unit_test(test_size_for_any_number),
     };
 
     return wba_crypto_init() == WBA_OK

@@ -166,6 +166,19 @@ test_superseded(void **state)
     free(file);
 }
 
+/* Sealed by a version whose table is laid out in another way. */
+static void
+test_another_version(void **state)
+{
+    uint8_t *file = new_file();
+
+    (void) state;
+    file[WBA_REPLAY_FILE_HEADER] ^= 1;
+    wba_replay_file_seal(file, REGION, boot);
+    refused(file, FILE_SIZE, REGION, boot, "version");
+    free(file);
+}
+
 int
 main(void)
 {
@@ -175,6 +188,7 @@ main(void)
         cmocka_unit_test(test_every_bit_flipped),
         cmocka_unit_test(test_damaged_locks),
         cmocka_unit_test(test_superseded),
+        cmocka_unit_test(test_another_version),
     };
 
     if (wba_crypto_init() != WBA_OK) {

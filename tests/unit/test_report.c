@@ -341,6 +341,44 @@ names_are_words(void **state)
     }
 }
 
+/* Bytes that are no ASCII are no UTF-8 to rely on; long texts are cut. */
+static void
+odd_texts(void **state)
+{
+    static char name[3000];
+    json_t *o;
+
+    (void) state;
+    memset(name, 'n', sizeof(name));
+    memcpy(name, "\xc3\xa4", 2);
+    directories[0].name = wba_str(name, sizeof(name));
+    directories[1].name = WBA_STR("k\xc3\xa4s");
+    o = parsed();
+    assert_string_equal(json_string_value(at(o, "directories.1.name")),
+                        "k??s");
+    assert_int_equal(json_string_length(at(o, "directories.0.name")), 1024);
+    json_decref(o);
+    HAS(exposition(), "web_bot_auth_directory_usable{directory=\"k??s\"} 1");
+}
+
+/* A module that was replaced on disk, and a table that holds nothing. */
+static void
+other_ends(void **state)
+{
+    json_t *o;
+
+    (void) state;
+    report.versions.restart_needed = true;
+    report.nonces.rated = report.nonces.live = 0;
+    directories[0].state = WBA_SOURCE_LOADING;
+    o = parsed();
+    assert_true(json_is_true(at(o, "versions.restart_needed")));
+    assert_true(json_number_value(at(o, "nonces.fill")) == 0);
+    json_decref(o);
+    HAS(exposition(), "web_bot_auth_directory_usable{directory=\"visa\"} 0");
+    HAS(exposition(), "web_bot_auth_directory_stale{directory=\"visa\"} 0");
+}
+
 int
 main(void)
 {
@@ -353,6 +391,8 @@ main(void)
         cmocka_unit_test_setup(prometheus_with_redis, fill),
         cmocka_unit_test_setup(prometheus_that_does_not_fit, fill),
         cmocka_unit_test(names_are_words),
+        cmocka_unit_test_setup(odd_texts, fill),
+        cmocka_unit_test_setup(other_ends, fill),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

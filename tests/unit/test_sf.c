@@ -601,6 +601,29 @@ test_fault(void **state)
     }
 }
 
+/* Parameters that nobody has parsed before. */
+static void
+test_params_are_bounded(void **state)
+{
+    char text[2 * (WBA_MAX_SF_PARAMS + 1) + 1] = "";
+    wba_status_t status;
+    wba_sf_value_t value;
+    wba_sf_iter_t it;
+    wba_str_t key;
+    unsigned n = 0;
+
+    (void) state;
+    while (strlen(text) < sizeof(text) - 1) {
+        strcat(text, ";a");
+    }
+    wba_sf_params_init(&it, wba_str_z(text));
+    while ((status = wba_sf_params_next(&it, &key, &value)) == WBA_OK) {
+        n++;
+    }
+    assert_int_equal(status, WBA_TOO_LARGE);
+    assert_int_equal(n, WBA_MAX_SF_PARAMS);
+}
+
 int
 main(void)
 {
@@ -618,6 +641,7 @@ main(void)
         cmocka_unit_test(test_string),
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_inner_checks_what_it_is_given),
+        cmocka_unit_test(test_params_are_bounded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -265,6 +265,18 @@ test_write_refuses_what_was_not_parsed(void **state)
     wba_sf_write_bare(&buf, &value);
     assert_int_equal(buf.status, WBA_INVALID);
 
+    value.text = WBA_STR("%x4");
+    wba_buf_fixed(&buf, room, sizeof(room));
+    wba_sf_write_bare(&buf, &value);
+    assert_int_equal(buf.status, WBA_INVALID);
+    wba_buf_fixed(&buf, room, 2); /* what failed first is told */
+    wba_sf_write_bare(&buf, &value);
+    assert_int_equal(buf.status, WBA_INVALID);
+    value.text = WBA_STR("abc%x4");
+    wba_buf_fixed(&buf, room, 3);
+    wba_sf_write_bare(&buf, &value);
+    assert_int_equal(buf.status, WBA_TOO_LARGE);
+
     value.type = WBA_SF_INNER_LIST;
     value.text = WBA_STR("a,b");
     wba_buf_fixed(&buf, room, sizeof(room));

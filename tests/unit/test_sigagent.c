@@ -281,6 +281,8 @@ static const struct {
       0 },
     { "https://a\"", WHOLE, BARE, UNPARSABLE, NULL, NULL, NULL, NULL, 0 },
     { "https://a b", WHOLE, BARE, UNPARSABLE, NULL, NULL, NULL, NULL, 0 },
+    { "https://a\x7f", WHOLE, BARE, UNPARSABLE, NULL, NULL, NULL, NULL, 0 },
+    { "https://a,b", WHOLE, BARE, UNPARSABLE, NULL, NULL, NULL, NULL, 0 },
     { "https://a, https://b", WHOLE, BARE, UNPARSABLE, NULL, NULL, NULL, NULL,
       0 },
     { "\"https://a\"", WHOLE, BOTH, OK, "https://a", "",

@@ -575,7 +575,7 @@ test_no_memory(void **state)
     size_t size, at, failures = 0;
 
     (void) state;
-    request_open(&request, "GET https://A:443/ HTTP/1.1\nF: a\n b\nF: c\n"
+    request_open(&request, "GET https://A:443/ HTTP/1.1\nF: a\n b\nF: c\n d\n"
                            "Priority: u=1\nPriority: i\n\n");
     for (size = 0; size <= sizeof(block); size += 16) {
         wba_arena_init(&arena, block, size);
@@ -788,6 +788,55 @@ test_unknown_request(void **state)
     request_close(&request);
 }
 
+/* Lines that are each within the bound, and together are not. */
+static void
+test_lines_together_too_large(void **state)
+{
+    static char text[WBA_MAX_FIELD + 100];
+    request_t request;
+    wba_buf_t out;
+    size_t at, i;
+    char *p;
+
+    (void) state;
+    for (i = 0; i < 2; i++) {
+        p = text + sprintf(text, "GET / HTTP/1.1\nF: ");
+        memset(p, 'x', WBA_MAX_FIELD - 1);
+        strcpy(p + WBA_MAX_FIELD - 1, i == 0 ? "\nF: x\n\n" : "\nF: xx\n\n");
+        request_open(&request, text);
+        expect_reason(i == 0 ? "just" : "one too many", "(\"f\";bs)",
+                      build(&request, "(\"f\";bs)", &out, &at),
+                      i == 0 ? WBA_REASON_SIGNATURE_BASE_TOO_LARGE
+                             : WBA_REASON_FIELD_TOO_LARGE);
+        request_close(&request);
+    }
+}
+
+/* Members of two fields in one list, which are not taken for each other. */
+static void
+test_members_of_two_fields(void **state)
+{
+    request_t request;
+    wba_buf_t out;
+    size_t at;
+
+    (void) state;
+    request_open(&request, "GET / HTTP/1.1\nPriority: u=1\n"
+                           "Content-Digest: u=:AA==:, sha-256=:BB==:\n\n");
+    expect_reason("", "",
+                  build(&request,
+                        "(\"priority\";key=\"u\" "
+                        "\"content-digest\";key=\"u\")",
+                        &out, &at),
+                  OK);
+    expect_text("", wba_buf_view(&out),
+                "\"priority\";key=\"u\": 1\n"
+                "\"content-digest\";key=\"u\": :AA==:\n"
+                "\"@signature-params\": (\"priority\";key=\"u\" "
+                "\"content-digest\";key=\"u\")");
+    request_close(&request);
+}
+
 int
 main(void)
 {
@@ -809,6 +858,8 @@ main(void)
         cmocka_unit_test(test_responses),
         cmocka_unit_test(test_response_as_a_whole),
         cmocka_unit_test(test_unknown_request),
+        cmocka_unit_test(test_lines_together_too_large),
+        cmocka_unit_test(test_members_of_two_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -58,7 +58,8 @@ remove_folder(void **state)
 {
     static const char *const names[] = { "file", "0123abcd.0", "0123abcd.0x",
                                          "0123abcd.", "01234abcd.0",
-                                         "0123ABCD.0", "ca.pem" };
+                                         "0123ABCD.0", "0123abcd_0",
+                                         "ca.pem" };
     size_t i;
 
     (void) state;
@@ -82,6 +83,22 @@ static const struct {
     { "-----BEGIN PRIVATE KEY-----\n", false },
 };
 
+/* A certificate behind so many bytes of comment. */
+static const char *
+put_behind(const char *name, size_t bytes)
+{
+    char *text = malloc(bytes + sizeof(CERTIFICATE));
+    const char *to;
+
+    assert_non_null(text);
+    memset(text, '#', bytes);
+    text[bytes - 1] = '\n';
+    strcpy(text + bytes, CERTIFICATE);
+    to = put(name, text);
+    free(text);
+    return to;
+}
+
 static void
 a_file(void **state)
 {
@@ -97,6 +114,8 @@ a_file(void **state)
     }
     assert_false(wba_trust_in(path("absent"), NULL));
     assert_false(wba_trust_in(folder, NULL));
+    assert_false(wba_trust_in(put_behind("file", WBA_MAX_TRUST), NULL));
+    assert_true(wba_trust_in(put_behind("file", WBA_MAX_TRUST - 10000), NULL));
     assert_false(wba_trust_in(NULL, NULL));
 }
 
@@ -105,7 +124,7 @@ a_folder(void **state)
 {
     static const char *const others[] = { "0123abcd.0x", "0123abcd.",
                                           "01234abcd.0", "0123ABCD.0",
-                                          "ca.pem" };
+                                          "0123abcd_0", "ca.pem" };
     size_t i;
 
     (void) state;
@@ -138,6 +157,7 @@ libcurl_looks_there(void **state)
     assert_int_equal(curl_easy_getinfo(easy, CURLINFO_CAINFO, &file),
                      CURLE_OK);
     assert_string_equal(file, where);
+    assert_int_equal(wba_trust_system(NULL), wba_trust_system(&where));
     curl_easy_cleanup(easy);
 }
 

@@ -288,6 +288,21 @@ digests(void **state)
     k->body = "hello";
     kit_run(k);
     expect_verdict(k, WBA_REASON_OK);
+
+    /* wherever it stands in the list */
+    k->policy.digest = WBA_DIGEST_ON;
+    k->nnonces = 0;
+    kit_request(k, DIGEST_HEAD);
+    kit_sign(k, ALICE, "sig1",
+             "(\"content-digest\" \"@authority\" \"@path\")" TIMES KEYID ED
+             NONCE("n") BROWSE);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AKSDN");
+    k->body = "other";
+    k->nnonces = 0;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_CONTENT_DIGEST_MISMATCH);
     kit_free(k);
 }
 
@@ -343,6 +358,14 @@ waiting(void **state)
         assert_int_equal(wba_verify_foresee(&k->verify, NOW), 0);
         k->nnonces = 0;
     }
+
+    /* nothing is foreseen where memory has run out */
+    k->fail_at = 1;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OUT_OF_MEMORY);
+    assert_int_equal(wba_verify_foresee(&k->verify, NOW), 0);
+    k->fail_at = 0;
+    kit_free_blocks(k);
 
     /* it expires while it waits */
     k->stop = WBA_NEED_RECORD;
@@ -408,6 +431,23 @@ body_for_both(void **state)
     kit_run(k);
     expect_trace(k, "AKSbDN");
     assert_int_equal(k->verify.facts.digest, WBA_DIGEST_UNCHECKED);
+    kit_free(k);
+
+    /* and the other way round */
+    k = kit_shop();
+    k->body = "hello";
+    k->policy.digest = WBA_DIGEST_OFF;
+    k->policy.body_link = true;
+    kit_request(k, DIGEST_HEAD "X-Base: 1\r\n");
+    kit_sign(k, ALICE, "sig1", DIGEST_TAP);
+    kit_run(k);
+    expect_trace(k, "AKSbDN");
+    assert_int_equal(k->verify.facts.link.state, WBA_LINK_READ);
+    k->policy.digest = WBA_DIGEST_REQUIRED;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AD");
+    assert_int_equal(k->verify.facts.digest, WBA_DIGEST_MATCHES);
     kit_free(k);
 
     /* not where the digest is no good anyway */
@@ -511,6 +551,31 @@ lonely_labels(void **state)
     kit_run(k);
     expect_verdict(k, WBA_REASON_OK);
     kit_free(k);
+}
+
+/* Where something of ours was not available that may be said, rather than what
+ * another signature lacks that has come as far as one can. */
+static void
+ours_before_theirs(void **state)
+{
+    static const char unknown[] =
+        COVERED TIMES ED NONCE("m") PAY ";keyid=\"nobody\"";
+    kit_t *k;
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < 2; i++) {
+        k = kit_shop();
+        k->why = WBA_REASON_DIRECTORY_UNAVAILABLE;
+        k->body = "other";
+        kit_request(k, DIGEST_HEAD "X-Base: 1\r\n");
+        kit_sign(k, ALICE, "a", i == 0 ? DIGEST_TAP : unknown);
+        kit_sign(k, ALICE, "b", i == 0 ? unknown : DIGEST_TAP);
+        kit_run(k);
+        expect_verdict(k, WBA_REASON_DIRECTORY_UNAVAILABLE);
+        assert_int_equal(k->verify.facts.digest, WBA_DIGEST_MISMATCH);
+        kit_free(k);
+    }
 }
 
 /* The furthest one's reason is the request's, */
@@ -729,6 +794,47 @@ not_all_verify_here(void **state)
     kit_free(k);
 }
 
+/* A Content-Type or Content-Encoding that is longer than a field may be says
+ * something, but nothing that is known: a body that looks like JSON is read, and
+ * where it may be encoded it cannot be. */
+static void
+fields_too_long(void **state)
+{
+    static char head[WBA_MAX_FIELD + 200];
+    static const struct {
+        const char *name;
+        size_t len;
+        wba_link_state_t link;
+    } t[] = {
+        { "Content-Type: ", 0, WBA_LINK_MISSING },
+        { "Content-Type: ", WBA_MAX_FIELD, WBA_LINK_MISSING },
+        { "Content-Type: ", WBA_MAX_FIELD + 1, WBA_LINK_MISSING },
+        { "Content-Encoding: ", 0, WBA_LINK_MISSING },
+        { "Content-Encoding: ", WBA_MAX_FIELD, WBA_LINK_UNREADABLE },
+        { "Content-Encoding: ", WBA_MAX_FIELD + 1, WBA_LINK_UNREADABLE },
+    };
+    kit_t *k;
+    size_t i, n;
+
+    (void) state;
+    for (i = 0; i < COUNT(t); i++) {
+        k = kit_shop();
+        k->body = "{\"agenticConsumer\":{}}";
+        k->policy.body_link = true;
+        n = (size_t) snprintf(head, sizeof(head), HEAD "%s", t[i].name);
+        memset(head + n, 'x', t[i].len);
+        strcpy(head + n + t[i].len, "\r\n");
+        kit_request(k, head);
+        kit_sign(k, ALICE, "sig1", TAP("n"));
+        kit_run(k);
+        assert_int_equal(k->verify.facts.link.state, t[i].link);
+        expect_verdict(k, t[i].link == WBA_LINK_MISSING
+                              ? WBA_REASON_BODY_LINK_MISSING
+                              : WBA_REASON_BODY_LINK_UNREADABLE);
+        kit_free(k);
+    }
+}
+
 int
 main(void)
 {
@@ -749,6 +855,7 @@ main(void)
         cmocka_unit_test(stray_answers),
         cmocka_unit_test(bad_neighbour),
         cmocka_unit_test(lonely_labels),
+        cmocka_unit_test(ours_before_theirs),
         cmocka_unit_test(furthest),
         cmocka_unit_test(two_nonces),
         cmocka_unit_test(one_seen),
@@ -757,6 +864,7 @@ main(void)
         cmocka_unit_test(same_nonce),
         cmocka_unit_test(nonce_belongs_to_key),
         cmocka_unit_test(not_all_verify_here),
+        cmocka_unit_test(fields_too_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

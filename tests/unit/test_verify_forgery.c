@@ -356,6 +356,16 @@ one_not_tried_keeps_all_back(void **state)
     assert_int_equal(k->nnonces, 2);
     assert_int_equal(asked, 2);
     kit_free(k);
+
+    k = shop(); /* in whatever order */
+    kit_put(k, D_TAP, BOB, "kid-bob");
+    kit_sign(k, BOB, "a", COVERED TIMES KEYID ED NONCE("2") PAY);
+    kit_sign(k, ALICE, "b", TAP("1"));
+    limited[BOB] = true;
+    kit_run(k);
+    expect_verdict(k, R(FORGERY_LIMITED));
+    assert_int_equal(k->nnonces, 0);
+    kit_free(k);
 }
 
 /* A location without a limit tries what another one did not. */
@@ -417,6 +427,58 @@ another_authority(void **state)
     k->authority_override = NULL;
     kit_pass(k);
     expect_verdict(k, R(BAD_SIGNATURE));
+    assert_int_equal(bad[ALICE], 1);
+    kit_free(k);
+}
+
+/* Each limit has budgets of its own, and each is charged once, as far as there
+ * is room to remember: a location without a limit charges none. */
+static void
+other_limits(void **state)
+{
+    static const wba_forgery_limit_t slower = { 8, 9 }, deeper = { 7, 10 },
+                                     third = { 3, 3 }, fourth = { 4, 4 };
+    static const struct {
+        const wba_forgery_limit_t *limit;
+        unsigned bad;
+    } t[] = {
+        { &some, 1 },   { &same, 1 },  { &slower, 2 }, { &deeper, 3 },
+        { NULL, 3 },    { &some, 3 },  { &deeper, 3 }, { &third, 4 },
+        { &third, 4 },  { &fourth, 5 },
+        { &fourth, 6 }, /* beyond WBA_MAX_CANDIDATES charges */
+        { &slower, 6 },
+    };
+    kit_t *k = shop();
+    char authority[COUNT(t)][32]; /* each lives on: passes compare */
+    size_t i;
+
+    (void) state;
+    assert_int_equal(WBA_MAX_CANDIDATES, 4);
+    sign_forged(k, "sig1", "n");
+    for (i = 0; i < COUNT(t); i++) {
+        snprintf(authority[i], sizeof(authority[i]), "a%zu.example", i);
+        k->authority_override = authority[i];
+        k->policy.forgery = t[i].limit;
+        if (i == 0) {
+            kit_run(k);
+        } else {
+            kit_pass(k);
+        }
+        expect_verdict(k, R(BAD_SIGNATURE));
+        if (bad[ALICE] != t[i].bad) {
+            fail_msg("pass %zu: %u charged", i, bad[ALICE]);
+        }
+    }
+    kit_free(k);
+
+    k = shop(); /* a host that cannot take a charge back */
+    k->env.forgive = NULL;
+    kit_sign(k, ALICE, "sig1", TAP("n"));
+    k->authority_override = "other.example";
+    kit_run(k);
+    k->authority_override = NULL;
+    kit_pass(k);
+    expect_verdict(k, R(OK));
     assert_int_equal(bad[ALICE], 1);
     kit_free(k);
 }
@@ -536,6 +598,7 @@ main(void)
         cmocka_unit_test(one_not_tried_keeps_all_back),
         cmocka_unit_test(passes),
         cmocka_unit_test(another_authority),
+        cmocka_unit_test(other_limits),
         cmocka_unit_test(visa_sample),
         cmocka_unit_test(static_signatures),
     };

@@ -327,6 +327,34 @@ squatted_thumbprint(void **state)
     }
 }
 
+/* Where more directories have the very key than are tried, the first ones
+ * are. */
+static void
+one_key_in_many(void **state)
+{
+    kit_t *k = kit_new();
+    unsigned i;
+
+    (void) state;
+    for (i = 0; i < WBA_MAX_CANDIDATES + 2; i++) {
+        kit_put(k, kit_directory(k, "x", "tap", NULL), ALICE, NULL);
+    }
+    kit_request(k, HEAD);
+    kit_sign(k, ALICE, "sig1", TAP("n"));
+    k->stop = WBA_NEED_KEY;
+    kit_run(k);
+    offer_all(k);
+    assert_int_equal(k->verify.ncandidates, WBA_MAX_CANDIDATES);
+    for (i = 0; i < WBA_MAX_CANDIDATES; i++) {
+        assert_int_equal(k->verify.candidates[i].directory, i);
+    }
+    k->stop = WBA_DONE;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    assert_ptr_equal(k->verdict.signature->directory, &k->directories[0]);
+    kit_free(k);
+}
+
 /* Where a profile knows keys by kid alone, a thumbprint is no better. */
 static void
 thumbprint_unasked(void **state)
@@ -615,6 +643,7 @@ main(void)
         cmocka_unit_test(keyid_forms),
         cmocka_unit_test(candidates),
         cmocka_unit_test(squatted_thumbprint),
+        cmocka_unit_test(one_key_in_many),
         cmocka_unit_test(thumbprint_unasked),
         cmocka_unit_test(candidate_rules),
         cmocka_unit_test(candidate_reasons),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* core/verify without memory: each allocation fails in turn, alone or with all
  * that follow.  The verdict is then the right one, or out-of-memory. */
+#include "crypto_memory.h"
 #include "kit.h"
 
 #define HELLO "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"
@@ -201,6 +202,50 @@ second_pass(void **state)
     kit_free(k);
 }
 
+/* libcrypto's memory runs out: nothing is said of the signature. */
+static unsigned starved;
+
+static void
+run_hungry(void *ctx)
+{
+    kit_t *k = ctx;
+
+    kit_run(k);
+    if (k->verdict.reason == WBA_REASON_OUT_OF_MEMORY) {
+        starved++;
+    } else {
+        expect_verdict(k, WBA_REASON_BAD_SIGNATURE);
+    }
+}
+
+static void
+crypto(void **state)
+{
+    static const uint8_t modulus[256] = { 0x80, [255] = 1 };
+    kit_t *k = kit_shop();
+    wba_key_t *key = &k->sets[D_A].keys[0];
+    size_t n;
+
+    (void) state;
+    key->type = WBA_KEY_RSA;
+    key->algs = WBA_ALG_RSA_PSS_SHA256;
+    key->pub = wba_str(modulus, sizeof(modulus));
+    key->exponent = WBA_STR("\x01\x00\x01");
+    k->directories[D_A].profile.algorithms = WBA_ALG_ALL;
+    kit_request(k, SENDS_AGENT(AGENT_A));
+    kit_sign(k, BOB, "sig1", COVERS_AGENT TIMES KEYID BOT);
+    memset(k->values, 0, sizeof(k->values));
+    kit_append(k->values, sizeof(k->values), "sig1=:");
+    for (n = 0; n < 340; n++) {
+        kit_append(k->values, sizeof(k->values), "A");
+    }
+    kit_append(k->values, sizeof(k->values), "AA==:");
+    crypto_starve(run_hungry, k);
+    assert_true(starved > 10);
+    expect_verdict(k, WBA_REASON_BAD_SIGNATURE);
+    kit_free(k);
+}
+
 int
 main(void)
 {
@@ -208,7 +253,9 @@ main(void)
         cmocka_unit_test(alone),
         cmocka_unit_test(onward),
         cmocka_unit_test(second_pass),
+        cmocka_unit_test(crypto),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return crypto_memory_begin() ? cmocka_run_group_tests(tests, NULL, NULL)
+                                 : 1;
 }

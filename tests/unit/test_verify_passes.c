@@ -515,6 +515,62 @@ unreadable(void **state)
     kit_free(k);
 }
 
+/* A location in which a signature does not count does not read the body for
+ * the digest that this one covers. */
+static void
+digest_of_one_that_may_not(void **state)
+{
+    kit_t *k = kit_shop();
+
+    (void) state;
+    k->body = "hello";
+    kit_request(k, HEAD "Content-Digest: sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0"
+                        "JecwQzYpOLmCQ=:\r\n");
+    kit_sign(k, ALICE, "sig1",
+             "(\"@authority\" \"@path\" \"content-digest\");created=1699999990;"
+             "expires=1700000300" KEYID ED NONCE("long") BROWSE);
+    kit_sign(k, ALICE, "sig2", TAP("short"));
+    k->stop = WBA_NEED_BODY;
+    kit_run(k);
+    expect_trace(k, "AKSKS");
+
+    k->stop = WBA_DONE;
+    k->policy.max_lifetime = 100;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AN");
+    assert_true(wba_str_eq(k->verdict.signature->input.label,
+                           WBA_STR("sig2")));
+    assert_int_equal(k->verify.facts.digest, WBA_DIGEST_UNCHECKED);
+    assert_int_equal(k->last_recorded, 1);
+
+    k->policy.max_lifetime = 0;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "ADN");
+    kit_free(k);
+}
+
+/* A location that wants nonces of its own making gets them, whatever another
+ * one has let in before. */
+static void
+challenged_later(void **state)
+{
+    static const wba_challenge_key_t zeros;
+    kit_t *k = signed_request();
+
+    (void) state;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    k->policy.challenge = &zeros;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_NONCE_NOT_CHALLENGED);
+    k->policy.challenge = NULL;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    kit_free(k);
+}
+
 int
 main(void)
 {
@@ -538,6 +594,8 @@ main(void)
         cmocka_unit_test(replay_beside_expired),
         cmocka_unit_test(key_arrives),
         cmocka_unit_test(unreadable),
+        cmocka_unit_test(digest_of_one_that_may_not),
+        cmocka_unit_test(challenged_later),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -402,6 +402,50 @@ through_discovery(void **state)
     }
 }
 
+/* Of two keys by one kid, the one in whose form it verifies tells why, whoever
+ * is tried first. */
+static void
+which_of_two_keys(void **state)
+{
+    size_t i;
+    kit_t *k;
+
+    (void) state;
+    for (i = 0; i < 2; i++) {
+        k = shop(false);
+        k->env.diagnose = yes;
+        k->sets[D_TAP].count = 0;
+        kit_put(k, D_TAP, i == 0 ? ALICE : BOB, "kid-alice");
+        kit_put(k, D_TAP, i == 0 ? BOB : ALICE, "kid-alice");
+        kit_sign_text(k, ALICE, "sig2", PATH,
+                      SPACED "keyid=\"kid-alice\"" TAIL);
+        kit_run(k);
+        expect_verdict(k, R(VISA_SAMPLE_FORM));
+        assert_int_equal(asked, 4); /* two bases, two keys */
+        kit_free(k);
+    }
+}
+
+/* Where the sample would sign the same, no second time is asked: with a query
+ * that no @path covers, and as it was sent. */
+static void
+the_same_base(void **state)
+{
+    kit_t *k = shop(false);
+
+    (void) state;
+    k->directories[D_A].lenient = WBA_LENIENT_VISA_SAMPLE;
+    kit_request(k, SENDS_AGENT(AGENT_A));
+    kit_sign(k, CAROL, "sig1",
+             COVERS_AGENT TIMES BOT ";keyid=\"not hers\"");
+    kit_put(k, D_A, BOB, "not hers");
+    k->directories[D_A].profile.keyid |= WBA_KEYID_KID;
+    kit_run(k);
+    expect_verdict(k, R(BAD_SIGNATURE));
+    assert_int_equal(asked, 1);
+    kit_free(k);
+}
+
 /* ---- neighbours */
 
 /* A strict one beside the sample's: each is judged for itself where the field
@@ -568,6 +612,8 @@ main(void)
         cmocka_unit_test(no_query),
         cmocka_unit_test(the_flag_is_one_directory_s),
         cmocka_unit_test(through_discovery),
+        cmocka_unit_test(which_of_two_keys),
+        cmocka_unit_test(the_same_base),
         cmocka_unit_test(two_members),
         cmocka_unit_test(a_replay),
         cmocka_unit_test(passes),

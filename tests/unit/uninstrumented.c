@@ -315,7 +315,8 @@ written(void *p, size_t size)
     return p;
 }
 
-static json_malloc_t json_malloc;
+static json_malloc_t json_malloc = malloc;
+static json_free_t json_free = free;
 
 static void *
 json_written(size_t size)
@@ -329,7 +330,16 @@ void
 __wrap_json_set_alloc_funcs(json_malloc_t get, json_free_t put)
 {
     json_malloc = get;
+    json_free = put;
     __real_json_set_alloc_funcs(json_written, put);
+}
+
+void __wrap_json_get_alloc_funcs(json_malloc_t *get, json_free_t *put);
+void
+__wrap_json_get_alloc_funcs(json_malloc_t *get, json_free_t *put)
+{
+    *get = json_malloc;
+    *put = json_free;
 }
 
 static curl_malloc_callback curl_malloc;

@@ -1,0 +1,359 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Kills mutants of core with the unit tests.  See `make mutants`.
+
+    run.py --build FOLDER --cflags FLAGS --libs LIBRARIES FILE...
+
+Each mutant is compiled and put into a shared library with the rest of core, and
+the tests that run its line are run until one fails, dies or takes far too long.
+One that the compiler makes the same code of is none.  Survivors are printed
+unless survivors.txt argues them; arguments about none are printed, too.  What
+came of each is kept in FOLDER: a second run asks only about survivors (all of
+a file's again, once it has changed; --all for everything)."""
+
+import argparse
+import collections
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import mutants
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+ARGUED = pathlib.Path(__file__).with_name("survivors.txt")
+
+# They take long, or need servers, and run no line that others do not.
+SLOW = ("test_redis", "test_redis_memory", "test_fetch", "test_fetch_loop",
+        "test_fetch_memory")
+
+
+class Failure(Exception):
+    pass
+
+
+def run(command, **how):
+    return subprocess.run(command, check=False, cwd=ROOT,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, **how)
+
+
+class Workshop:
+    """Compiles core, its tests, and mutants."""
+
+    def __init__(self, build, cflags, libs):
+        self.build = pathlib.Path(build).resolve()
+        self.cflags = [f for f in shlex.split(cflags)
+                       if not f.startswith(("-O", "-g", "-W", "-M"))]
+        self.libs = shlex.split(libs)
+        self.sources = sorted((ROOT / "src/core").glob("*.c"))
+        self.tests = [p for p in sorted((ROOT / "tests/unit").glob("test_*.c"))
+                      if p.stem not in SLOW]
+
+    def compile(self, source, to, *flags):
+        return run(["gcc", *self.cflags, "-w", *flags, "-c", str(source),
+                    "-o", str(to)])
+
+    def library(self, objects, to):
+        done = run(["gcc", "-shared", "-o", str(to), *map(str, objects),
+                    *self.libs])
+        if done.returncode:
+            raise Failure(done.stdout.decode())
+
+    def prepare(self):
+        """core with gcov's counters and without, and the tests."""
+        for kind in ("plain", "counted", "tests", "mutant"):
+            (self.build / kind).mkdir(parents=True, exist_ok=True)
+        newest = max(p.stat().st_mtime
+                     for folder in ("src/core", "src/fetch", "tests/unit")
+                     for p in (ROOT / folder).iterdir())
+        stamp = self.build / "prepared"
+        if stamp.exists() and stamp.stat().st_mtime > newest:
+            return
+        print("building core and %d tests" % len(self.tests), flush=True)
+        shutil.rmtree(self.build / "counted")
+        (self.build / "counted").mkdir()
+        for source in self.sources:
+            for kind, flags in (("plain", ["-O1"]),
+                                ("counted", ["-O0", "--coverage",
+                                             "-fprofile-abs-path"])):
+                self.must(self.compile(
+                    source, self.build / kind / (source.stem + ".o"), *flags))
+        self.library(self.objects("plain"),
+                     self.build / "plain/libwba-core.so")
+        self.library([*self.objects("counted"), "--coverage"],
+                     self.build / "counted/libwba-core.so")
+        self.make_tests()
+        stamp.touch()
+
+    def objects(self, kind, but=None):
+        return [self.build / kind / (s.stem + ".o") for s in self.sources
+                if s != but]
+
+    @staticmethod
+    def must(done):
+        if done.returncode:
+            raise Failure(done.stdout.decode())
+
+    def make_tests(self):
+        fetch = []
+        for source in sorted((ROOT / "src/fetch").glob("*.c")):
+            fetch.append(self.build / "tests" / (source.stem + ".o"))
+            self.must(self.compile(source, fetch[-1], "-O1"))
+        archive = self.build / "tests/libwba-fetch.a"
+        archive.unlink(missing_ok=True)
+        self.must(run(["ar", "rcs", str(archive), *map(str, fetch)]))
+        for test in self.tests:
+            self.must(run(
+                ["gcc", *self.cflags, "-w", "-O1", "-Itests/unit", str(test),
+                 "-o", str(self.build / "tests" / test.stem), str(archive),
+                 "-L", str(self.build / "plain"), "-lwba-core", "-lcmocka",
+                 *self.libs]))
+
+
+def execute(workshop, test, libraries, seconds):
+    """The exit status of a test, or None after so many seconds."""
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries),
+                   "BUILD": "build/gcc"}
+    process = subprocess.Popen(
+        [str(workshop.build / "tests" / test)], cwd=ROOT, env=environment,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        try:    # with what it has forked
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
+
+
+def measure(workshop):
+    """{test: (seconds, {file: lines that it runs})}."""
+    counted, found = workshop.build / "counted", {}
+    for test in workshop.tests:
+        for data in counted.glob("*.gcda"):
+            data.unlink()
+        begun = time.monotonic()
+        if execute(workshop, test.stem, workshop.build / "plain", 300) != 0:
+            raise Failure("%s fails without any mutant" % test.stem)
+        seconds = time.monotonic() - begun
+        execute(workshop, test.stem, counted, 600)
+        found[test.stem] = seconds, {
+            "src/core/%s.c" % data.stem: lines_of(data)
+            for data in counted.glob("*.gcda")}
+    return found
+
+
+def lines_of(data):
+    done = subprocess.run(["gcov", "--json-format", "--stdout", str(data)],
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          check=True, cwd=data.parent)
+    return sorted({line["line_number"]
+                   for unit in done.stdout.splitlines()
+                   for file in json.loads(unit)["files"]
+                   if file["file"].endswith("/%s.c" % data.stem)
+                   for line in file["lines"] if line["count"]})
+
+
+# ---- what is known
+
+def digest(*texts):
+    hash_ = hashlib.sha256()
+    for text in texts:
+        hash_.update(text.encode() if isinstance(text, str) else text)
+    return hash_.hexdigest()
+
+
+class Results:
+    """What came of each mutant, by its file's text."""
+
+    def __init__(self, build):
+        self.path = build / "results.json"
+        self.known = json.loads(self.path.read_text()) \
+            if self.path.exists() else {}
+
+    def of(self, file, text):
+        entry = self.known.get(file)
+        if entry is None or entry["text"] != digest(text):
+            entry = self.known[file] = {"text": digest(text), "fates": {}}
+        return entry["fates"]
+
+    def save(self):
+        self.path.write_text(json.dumps(self.known))
+
+
+Argument = collections.namedtuple("Argument", "file function before after")
+
+
+def arguments():
+    """{Argument: why}, from survivors.txt."""
+    found, place, pair, why = {}, None, [], []
+    text = ARGUED.read_text() if ARGUED.exists() else ""
+    for line in [*text.splitlines(), "end: end"]:
+        if line.startswith("#"):
+            continue
+        header = re.fullmatch(r"(\S+): (.*)", line)
+        if header and not line.startswith(" "):
+            if place and pair:
+                raise Failure("survivors.txt: no reason for %s" % pair)
+            place = header[1], header[2]
+        elif line.startswith("- "):
+            pair.append([line[2:], None])
+        elif line.startswith("+ "):
+            pair[-1][1] = line[2:]
+        elif line.startswith("    "):
+            why.append(line.strip())
+        elif not line and pair and why:
+            for before, after in pair:
+                found[Argument(*place, before, after)] = " ".join(why)
+            pair, why = [], []
+    return found
+
+
+# ---- the run
+
+class Run:
+    def __init__(self, workshop, measured):
+        self.workshop = workshop
+        self.measured = measured
+        self.results = Results(workshop.build)
+        self.kills = collections.Counter()
+
+    def code_of(self, source):
+        """The machine code by which sameness is judged."""
+        to = self.workshop.build / "mutant/same.o"
+        done = self.workshop.compile(source, to, "-O2", "-g0")
+        return None if done.returncode else digest(to.read_bytes())
+
+    def fate(self, file, source, mutant, same):
+        name = pathlib.Path(file)
+        mutated = self.workshop.build / "mutant" / name.name
+        mutated.write_text(source.apply(mutant))
+        code = self.code_of(mutated)
+        if code is None:
+            return "stillborn"
+        if code == same:
+            return "same code"
+        tests = self.tests_of(file, mutant)
+        if not tests:
+            return "not run"
+        object_ = self.workshop.build / "mutant" / (name.stem + ".o")
+        if self.workshop.compile(mutated, object_, "-O1").returncode:
+            return "stillborn"
+        self.workshop.library(
+            [*self.workshop.objects("plain", ROOT / file), object_],
+            self.workshop.build / "mutant/libwba-core.so")
+        for test in tests:
+            seconds = self.measured[test][0]
+            status = execute(self.workshop, test,
+                             self.workshop.build / "mutant",
+                             10 * seconds + 5)
+            if status != 0:
+                self.kills[test] += 1
+                return "killed by %s%s" % (
+                    test, "" if status is not None else ", out of time")
+        return "survives"
+
+    def tests_of(self, file, mutant):
+        """Those that run the line, the likely and quick ones first; of a line
+        that is no code, whatever runs the file."""
+        lines = {t: set(m[1].get(file, ())) for t, m in self.measured.items()}
+        code = set().union(*lines.values())
+        near = [n for n in range(mutant.line, mutant.line - 6, -1)
+                if n in code][:1]
+        if mutant.function == "":
+            near = []
+        chosen = [t for t in lines
+                  if (set(near) & lines[t] if near else lines[t])]
+        return sorted(chosen, key=lambda t: (-self.kills[t],
+                                             self.measured[t][0]))
+
+    def file(self, file, again):
+        text = (ROOT / file).read_text()
+        source, all_ = mutants.all_of(text)
+        fates = self.results.of(file, text)
+        original = self.workshop.build / "mutant" / pathlib.Path(file).name
+        original.write_text(text)
+        same = self.code_of(original)
+        for i, mutant in enumerate(all_):
+            key = "%d:%d:%s" % (mutant.start, mutant.end, mutant.new)
+            if key in fates and not again and fates[key] not in (
+                    "survives", "not run"):
+                continue
+            fates[key] = self.fate(file, source, mutant, same)
+            self.results.save()
+            if fates[key] in ("survives", "not run"):
+                print("%s:%d: %s: %s %s\n  - %s\n  + %s" % (
+                    file, mutant.line, mutant.function, mutant.kind,
+                    fates[key], mutant.before, mutant.after), flush=True)
+        return [(m, fates["%d:%d:%s" % (m.start, m.end, m.new)])
+                for m in all_]
+
+
+def tell(file, fates, argued):
+    """The file's row; its survivors, new ones apart."""
+    groups = collections.Counter(f.split(" by ")[0] for _, f in fates)
+    alive = [m for m, f in fates if f in ("survives", "not run")]
+    known = [m for m in alive
+             if Argument(file, m.function, m.before, m.after) in argued]
+    print("%-28s %5d mutants, %4d killed, %3d same code, %3d not compiled, "
+          "%3d argued, %3d survive" % (
+              file, len(fates), groups["killed"], groups["same code"],
+              groups["stillborn"], len(known), len(alive) - len(known)))
+    return alive, [m for m in alive if m not in known]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--cflags", required=True)
+    parser.add_argument("--libs", required=True)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("files", nargs="+")
+    args = parser.parse_args()
+
+    argued = arguments()
+    workshop = Workshop(args.build, args.cflags, args.libs)
+    workshop.prepare()
+    cache = workshop.build / "measured.json"
+    if cache.exists() and cache.stat().st_mtime > (
+            workshop.build / "prepared").stat().st_mtime:
+        measured = json.loads(cache.read_text())
+    else:
+        print("measuring the tests", flush=True)
+        measured = measure(workshop)
+        cache.write_text(json.dumps(measured))
+
+    hunt = Run(workshop, measured)
+    rows = [(file, hunt.file(file, args.all)) for file in args.files]
+    print()
+    new, used = [], set()
+    for file, fates in rows:
+        alive, fresh = tell(file, fates, argued)
+        used |= {Argument(file, m.function, m.before, m.after) for m in alive}
+        new += [(file, m) for m in fresh]
+    for file, m in new:
+        print("\n%s: %s\n- %s\n+ %s" % (file, m.function, m.before, m.after))
+    vain = [a for a in argued if a.file in args.files and a not in used]
+    for a in vain:
+        print("\nargued, and does not survive: %s: %s\n- %s\n+ %s" % a)
+    if new or vain:
+        sys.exit("mutants: %d survive, %d arguments about none"
+                 % (len(new), len(vain)))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except Failure as failure:
+        sys.exit("mutants: %s" % failure)
