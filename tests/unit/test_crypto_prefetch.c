@@ -28,49 +28,13 @@
 #include <openssl/ssl.h>
 
 #include "crypto.h"
+#include "crypto_memory.h"
 
 #define STEP 29
 
 #define BASE "\"@authority\": shop.example"
 
 enum { WORKS = 0, FAILED = 1, NOT_REACHED = 2, NO_START = 3 };
-
-static long fail_at; /* this allocation fails, counted from 1; 0: none */
-static long requests;
-
-static bool
-refused(void)
-{
-    if (fail_at == 0 || ++requests != fail_at) {
-        return false;
-    }
-    errno = ENOMEM;
-    return true;
-}
-
-static void *
-take(size_t size, const char *file, int line)
-{
-    (void) file;
-    (void) line;
-    return refused() ? NULL : malloc(size);
-}
-
-static void *
-resize(void *old, size_t size, const char *file, int line)
-{
-    (void) file;
-    (void) line;
-    return refused() ? NULL : realloc(old, size);
-}
-
-static void
-give(void *p, const char *file, int line)
-{
-    (void) file;
-    (void) line;
-    free(p);
-}
 
 /* What verify() needs, made by a child. */
 static struct {
@@ -143,10 +107,10 @@ connect_tls(void)
 
 /* In a process of its own; the nth allocation from here on fails. */
 static void
-starve(long n)
+deny(long n)
 {
-    fail_at = n;
-    requests = 0;
+    crypto_fails_at = n;
+    crypto_requests = 0;
 }
 
 static void
@@ -155,11 +119,11 @@ verifying(long n)
     if (wba_crypto_prefetch() != WBA_OK) {
         _exit(NO_START);
     }
-    starve(n);
+    deny(n);
     if (verify() == WBA_INVALID) {
         _exit(FAILED);
     }
-    if (requests < n) {
+    if (crypto_requests < n) {
         _exit(NOT_REACHED);
     }
     _exit(verify() == WBA_OK ? WORKS : FAILED);
@@ -174,12 +138,12 @@ connecting(long n)
     {
         _exit(NO_START);
     }
-    starve(n);
+    deny(n);
     (void) connect_tls();
-    if (requests < n) {
+    if (crypto_requests < n) {
         _exit(NOT_REACHED);
     }
-    fail_at = 0;
+    crypto_fails_at = 0;
     _exit(connect_tls() ? WORKS : FAILED);
 }
 
@@ -188,14 +152,14 @@ static void
 preparing(long n)
 {
     OPENSSL_init_ssl(0, NULL); /* as nginx does */
-    starve(n);
+    deny(n);
     if (wba_crypto_prefetch() != WBA_OK) {
-        _exit(requests < n ? FAILED : WORKS);
+        _exit(crypto_requests < n ? FAILED : WORKS);
     }
-    if (requests < n) {
+    if (crypto_requests < n) {
         _exit(NOT_REACHED);
     }
-    fail_at = 0;
+    crypto_fails_at = 0;
     _exit(verify() == WBA_OK && connect_tls() ? WORKS : FAILED);
 }
 
@@ -272,7 +236,7 @@ main(void)
     made = mmap(NULL, sizeof(*made), PROT_READ | PROT_WRITE,
                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (made == MAP_FAILED
-        || CRYPTO_set_mem_functions(take, resize, give) != 1
+        || !crypto_memory_begin()
         || trial(NULL, 0) != WORKS)
     {
         return 1;
