@@ -19,9 +19,9 @@
  * many addresses as there are places has as many budgets anyway.
  */
 #include "forgery.h"
+#include "lock_free.h"
 
 #include <sodium.h>
-#include <stdatomic.h>
 
 #define WAYS 8
 #define LINE 64
@@ -34,9 +34,14 @@
 
 #define SECOND ((uint64_t) 1000 * TICKS)
 #define STANDING (WBA_FORGERY_STANDING * SECOND)
-#define MAX_AHEAD (60 * SECOND * WBA_MAX_FORGERY_BURST)
 
-_Static_assert(MAX_AHEAD >= STANDING && MAX_AHEAD < TIME_MASK / 2,
+/* By so much the readings of one clock may differ: nobody looks at it all the
+ * time.  What is further ahead than an entry is ever moved, and this, was
+ * written by a clock that has been set back since, and has passed. */
+#define LAG (60 * SECOND)
+#define MAX_AHEAD (60 * SECOND * WBA_MAX_FORGERY_BURST + LAG)
+
+_Static_assert(MAX_AHEAD >= STANDING + LAG && MAX_AHEAD < TIME_MASK / 2,
                "every time that is written lies within what is believed");
 
 /* Attempts at a word that others keep changing: they are charging, too. */
@@ -56,7 +61,7 @@ _Static_assert(sizeof(set_t) == LINE, "a set is a cache line");
 _Static_assert(sizeof(wba_forgery_t) + 2 * sizeof(set_t) == WBA_FORGERY_MIN,
                "one set of each");
 _Static_assert(WBA_FORGERY_SECRET == crypto_shorthash_KEYBYTES, "SipHash's");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
+_Static_assert(WBA_ATOMIC_64_IS_LOCK_FREE,
                "atomics in memory that processes share must be lock-free");
 
 #define LOAD(p) atomic_load_explicit(p, memory_order_relaxed)
@@ -169,18 +174,27 @@ place_of(const wba_forgery_t *table, kind_t kind, const wba_peer_t *peer,
     return place;
 }
 
-/* Ticks from now until an entry's time; 0: it has passed. */
+/* Ticks from now until an entry's time; 0: it has passed, or there is none. */
 static uint64_t
 ahead(uint64_t slot, uint64_t now)
 {
     uint64_t d = (slot - now) & TIME_MASK;
 
-    return d <= MAX_AHEAD ? d : 0;
+    return slot != 0 && d <= MAX_AHEAD ? d : 0;
+}
+
+/* The same of an entry that is never moved further than most. */
+static uint64_t
+ahead_by(uint64_t slot, uint64_t now, uint64_t most)
+{
+    uint64_t d = ahead(slot, now);
+
+    return d <= most + LAG ? d : 0;
 }
 
 /* The entry's own; where two processes have made one each, the later. */
 static uint64_t
-find(const wba_forgery_t *table, place_t place, uint64_t now)
+find(const wba_forgery_t *table, place_t place, uint64_t now, uint64_t most)
 {
     const set_t *set = &table->set[place.set];
     uint64_t slot, d, found = 0;
@@ -188,7 +202,7 @@ find(const wba_forgery_t *table, place_t place, uint64_t now)
 
     for (i = 0; i < WAYS; i++) {
         slot = LOAD(&set->slot[i]);
-        d = ahead(slot, now);
+        d = ahead_by(slot, now, most);
         if ((slot & ~TIME_MASK) == place.tag && d > found) {
             found = d;
         }
@@ -231,7 +245,7 @@ move_on(wba_forgery_t *table, place_t place, uint64_t now, uint64_t more,
 
     for (tries = 0; tries < TRIES; tries++) {
         i = choose(set, place.tag, now, &old);
-        d = (old & ~TIME_MASK) == place.tag ? ahead(old, now) : 0;
+        d = (old & ~TIME_MASK) == place.tag ? ahead_by(old, now, most) : 0;
         d = d + more < most ? d + more : most;
         if (atomic_compare_exchange_strong_explicit(
                 &set->slot[i], &old, place.tag | ((now + d) & TIME_MASK),
@@ -242,10 +256,11 @@ move_on(wba_forgery_t *table, place_t place, uint64_t now, uint64_t more,
     }
 }
 
-/* Moves the entry's time back by less, to now at most.  False: there is none.
- */
+/* Moves the entry's time, which was moved on by no more than most, back by
+ * less, to now at most.  False: there is none. */
 static bool
-move_back(wba_forgery_t *table, place_t place, uint64_t now, uint64_t less)
+move_back(wba_forgery_t *table, place_t place, uint64_t now, uint64_t less,
+          uint64_t most)
 {
     set_t *set = &table->set[place.set];
     uint64_t old, d;
@@ -254,7 +269,7 @@ move_back(wba_forgery_t *table, place_t place, uint64_t now, uint64_t less)
 
     for (tries = 0; tries < TRIES; tries++) {
         i = choose(set, place.tag, now, &old);
-        d = (old & ~TIME_MASK) == place.tag ? ahead(old, now) : 0;
+        d = (old & ~TIME_MASK) == place.tag ? ahead_by(old, now, most) : 0;
         if (d == 0) {
             return false;
         }
@@ -273,7 +288,8 @@ static bool
 has_room(const wba_forgery_t *table, place_t budget,
          const wba_forgery_limit_t *limit, uint64_t now)
 {
-    return find(table, budget, now) + limit->interval <= limit->depth;
+    return find(table, budget, now, limit->depth) + limit->interval
+           <= limit->depth;
 }
 
 bool
@@ -289,7 +305,7 @@ wba_forgery_may_try(const wba_forgery_t *table,
         return true;
     }
     place = place_of(table, KNOWN_KEY, peer, NULL, thumbprint);
-    if (find(table, place, now) == 0) {
+    if (find(table, place, now, STANDING) == 0) {
         return false;
     }
     place = place_of(table, BUDGET_OF_KEY, peer, limit, thumbprint);
@@ -319,9 +335,9 @@ wba_forgery_forgiven(wba_forgery_t *table, const wba_forgery_limit_t *limit,
     place_t budget = place_of(table, BUDGET_OF_KEY, peer, limit, thumbprint);
 
     now *= TICKS;
-    if (!move_back(table, budget, now, limit->interval)) {
+    if (!move_back(table, budget, now, limit->interval, limit->depth)) {
         budget = place_of(table, BUDGET_OF_PEER, peer, limit, NULL);
-        (void) move_back(table, budget, now, limit->interval);
+        (void) move_back(table, budget, now, limit->interval, limit->depth);
     }
 }
 
@@ -333,7 +349,7 @@ wba_forgery_verified(wba_forgery_t *table, const wba_peer_t *peer,
     place_t known = place_of(table, KNOWN_KEY, peer, NULL, thumbprint);
 
     now *= TICKS;
-    if (find(table, known, now) < STANDING - STANDING / 16) {
+    if (find(table, known, now, STANDING) < STANDING - STANDING / 16) {
         move_on(table, known, now, STANDING, STANDING);
     }
 }
@@ -345,7 +361,7 @@ count(const set_t *set, uint64_t sets, uint64_t now)
 
     for (i = 0; i < sets * WAYS; i++) {
         slot = LOAD(&set[i / WAYS].slot[i % WAYS]);
-        n += slot != 0 && ahead(slot, now) != 0;
+        n += ahead(slot, now) != 0;
     }
     return n;
 }

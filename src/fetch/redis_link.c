@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One connection, with the formatting, the buffers and the reader of hiredis
- * 0.14.  Connecting, writing and the event loop are done here: hiredis ends the
+ * One connection, with the formatting and the reader of hiredis, 0.14 or 1.x.
+ * Connecting, writing and the event loop are done here: hiredis 0.14 ends the
  * process where it finds no memory for the copy of an address, for an empty
  * buffer in the place of one that was written, or, in async.h, while it frees a
  * connection; and there, too, at a reply that nobody has asked for.
@@ -15,6 +15,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -47,8 +49,15 @@ create_string(const redisReadTask *task, char *text, size_t len)
     return redis->real_readers->createString(task, text, len);
 }
 
+/* What createArray is told the number of elements as. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t elements_t;
+#else
+typedef int elements_t;
+#endif
+
 static void *
-create_array(const redisReadTask *task, int elements)
+create_array(const redisReadTask *task, elements_t elements)
 {
     wba_redis_t *redis = client_of(task);
 
@@ -114,16 +123,39 @@ note_error(wba_redis_t *redis)
 
 /* --- commands and replies */
 
+static bool
+reserve(wba_redis_t *redis, size_t len)
+{
+    size_t cap = redis->out_cap == 0 ? 512 : redis->out_cap;
+    char *out;
+
+    while (cap - redis->out_len < len) {
+        cap *= 2;
+    }
+    if (cap == redis->out_cap) {
+        return true;
+    }
+    out = realloc(redis->out, cap);
+    if (out == NULL) {
+        return false;
+    }
+    redis->out = out;
+    redis->out_cap = cap;
+    return true;
+}
+
 bool
 wba_redis_link_send(wba_redis_t *redis, const char *text, size_t len)
 {
     if (redis->c == NULL || redis->doom != WBA_REDIS_GOOD) {
         return false;
     }
-    if (redisAppendFormattedCommand(redis->c, text, len) != REDIS_OK) {
+    if (!reserve(redis, len)) {
         wba_redis_doom(redis, WBA_REDIS_MEMORY, NULL);
         return false;
     }
+    memcpy(redis->out + redis->out_len, text, len);
+    redis->out_len += len;
     watch(redis, redis->events | WBA_FETCH_WRITE);
     return redis->doom == WBA_REDIS_GOOD;
 }
@@ -133,7 +165,7 @@ wba_redis_link_argv(wba_redis_t *redis, int argc, const char **argv,
                     const size_t *lens)
 {
     char *text;
-    int len = redisFormatCommandArgv(&text, argc, argv, lens);
+    long long len = redisFormatCommandArgv(&text, argc, argv, lens);
     bool sent;
 
     if (len < 0) {
@@ -148,17 +180,20 @@ wba_redis_link_argv(wba_redis_t *redis, int argc, const char **argv,
 static void
 write_out(wba_redis_t *redis)
 {
-    redisContext *c = redis->c;
-    size_t len = sdslen(c->obuf);
-    ssize_t n = len == 0 ? 0 : write(c->fd, c->obuf, len);
+    size_t len = redis->out_len;
+    ssize_t n = len == 0 ? 0 : write(redis->c->fd, redis->out, len);
 
-    if (n == -1 && errno != EAGAIN && errno != EINTR) {
-        wba_redis_doom(redis, WBA_REDIS_LOST, strerror(errno));
-    } else if (n >= 0 && (size_t) n < len) {
-        sdsrange(c->obuf, (int) n, -1);
-    } else if (n >= 0) {
-        sdsclear(c->obuf);
+    if (n == -1) {
+        if (errno != EAGAIN && errno != EINTR) {
+            wba_redis_doom(redis, WBA_REDIS_LOST, strerror(errno));
+        }
+        return;
+    }
+    redis->out_len = len - (size_t) n;
+    if (redis->out_len == 0) {
         watch(redis, redis->events & ~WBA_FETCH_WRITE);
+    } else {
+        memmove(redis->out, redis->out + n, redis->out_len);
     }
 }
 
@@ -301,6 +336,9 @@ wba_redis_link_close(wba_redis_t *redis)
         watch(redis, 0);
         redisFree(redis->c);
         redis->c = NULL;
+        free(redis->out);
+        redis->out = NULL;
+        redis->out_len = redis->out_cap = 0;
     }
 }
 

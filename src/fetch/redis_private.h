@@ -7,7 +7,6 @@
 #include "wba_limits.h"
 
 #include <hiredis/hiredis.h>
-#include <hiredis/sds.h>
 
 #define WBA_REDIS_KEY 32 /* SHA-256; as a key, in hexadecimal */
 #define WBA_REDIS_MAX_PREFIX 64
@@ -104,6 +103,9 @@ struct wba_redis_s {
     void *slot;
     unsigned events;
     bool connected;
+    char *out; /* what is to be written: out_len bytes of out_cap */
+    size_t out_len;
+    size_t out_cap;
     bool oversize; /* the reader has refused a reply */
     redisReplyObjectFunctions readers;
     redisReplyObjectFunctions *real_readers;

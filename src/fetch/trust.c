@@ -7,14 +7,25 @@
 
 #include <curl/curl.h>
 
-#define LINE 256
+static const char *const begins[] = {
+    "-----BEGIN CERTIFICATE-----",
+    "-----BEGIN TRUSTED CERTIFICATE-----",
+    "-----BEGIN X509 CERTIFICATE-----",
+};
+
+#define LINE 48 /* octets of a line: more than the longest of them */
 
 static bool
-begins_certificate(const char *line)
+begins_certificate(const char *line, size_t len)
 {
-    return strncmp(line, "-----BEGIN CERTIFICATE-----", 27) == 0
-           || strncmp(line, "-----BEGIN TRUSTED CERTIFICATE-----", 35) == 0
-           || strncmp(line, "-----BEGIN X509 CERTIFICATE-----", 32) == 0;
+    size_t i;
+
+    for (i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+        if (len == strlen(begins[i]) && memcmp(line, begins[i], len) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool
@@ -22,17 +33,24 @@ has_certificate(const char *name)
 {
     FILE *file = fopen(name, "re");
     char line[LINE];
-    size_t seen = 0;
+    size_t seen, len = 0;
     bool found = false;
+    int c;
 
     if (file == NULL) {
         return false;
     }
-    while (!found && seen < WBA_MAX_TRUST
-           && fgets(line, sizeof(line), file) != NULL)
-    {
-        found = begins_certificate(line);
-        seen += strlen(line) + 1;
+    for (seen = 0; !found && seen < WBA_MAX_TRUST; seen++) {
+        c = getc(file);
+        if (c == EOF) {
+            break;
+        }
+        if (c == '\n') {
+            len = 0;
+        } else if (len < sizeof(line)) {
+            line[len++] = (char) c;
+            found = begins_certificate(line, len);
+        }
     }
     (void) fclose(file);
     return found;

@@ -94,3 +94,13 @@ TESTS = re.findall(r"\b(?:unit|integration|interop|conformance)/\w+",
 @pytest.mark.parametrize("name", sorted(set(TESTS)))
 def test_conformance_names_tests_that_exist(name):
     assert [p for p in (ROOT / "tests").glob(name + ".*")], name
+
+
+def test_each_fuzz_target_has_its_row():
+    text = (ROOT / "docs/security.md").read_text()
+    table = text.split("### What must hold")[1].split("### Figures")[0]
+    rows = [name for row in re.findall(r"^\| (`.*?) \|", table, re.M)
+            for name in re.findall(r"`(\w+)`", row)]
+    assert sorted(rows) == sorted(
+        [path.stem[len("fuzz_"):]
+         for path in (ROOT / "tests/fuzz").glob("fuzz_*.c")] + ["config"])

@@ -529,6 +529,63 @@ clocks(void **state)
     }
 }
 
+/* Shortly before the ticks begin anew an empty place looks like an entry that is
+ * ahead; but it is not one for which somebody else makes room. */
+static void
+before_ticks_begin_anew(void **state)
+{
+    wba_forgery_limit_t l = limit_of(10, 1, 10);
+    wba_forgery_t *table = table_new(SETS(1));
+    uint64_t now = (UINT64_C(1) << 42) / 16 - 50000;
+    uint32_t peer;
+
+    (void) state;
+    for (peer = 1; peer <= 8; peer++) {
+        assert_int_equal(spend(table, &l, peer, A, now, 99), 10);
+    }
+    for (peer = 1; peer <= 8; peer++) {
+        assert_false(may(table, &l, peer, A, now));
+    }
+    munmap(table, SETS(1));
+}
+
+/* A clock that is set back keeps nobody out for longer than it takes to refill,
+ * but for what workers' readings may differ by; nor is a key known for longer. */
+static void
+set_back(void **state)
+{
+    wba_forgery_limit_t l = limit_of(10, 1, 10);
+    wba_forgery_t *table = table_new(1 << 14);
+    uint64_t now = NOW + 24 * HOUR;
+    wba_forgery_stats_t stats;
+
+    (void) state;
+    verified(table, 1, A, now);
+    assert_int_equal(spend(table, &l, 1, B, now, 99), 10);
+    assert_int_equal(spend(table, &l, 1, A, now, 99), 10);
+    assert_false(may(table, &l, 1, B, now - 60000)); /* another's reading */
+
+    now -= 20 * HOUR;
+    assert_int_equal(spend(table, &l, 1, B, now, 99), 10);
+    assert_false(may(table, &l, 1, A, now)); /* is not known any more */
+    wba_forgery_forgiven(table, &l, &(wba_peer_t) { 4, { 1 } }, keys[A], now);
+    assert_int_equal(spend(table, &l, 1, B, now, 99), 1);
+    verified(table, 1, A, now);
+    assert_int_equal(spend(table, &l, 1, A, now, 99), 10);
+    now += 1000;
+    assert_int_equal(spend(table, &l, 1, B, now, 99), 10);
+    now += HOUR;
+    assert_int_equal(spend(table, &l, 1, B, now, 99), 10);
+    assert_false(may(table, &l, 1, A, now));
+    wba_forgery_stats(table, now, &stats);
+    assert_int_equal(stats.known, 0);
+
+    l = limit_of(1, 60, WBA_MAX_FORGERY_BURST); /* the longest there is */
+    assert_int_equal(spend(table, &l, 1, B, now, 20000), 10000);
+    assert_false(may(table, &l, 1, B, now - 60000));
+    munmap(table, 1 << 14);
+}
+
 /* ---- a second, plainer telling */
 
 #define PEERS 5
@@ -713,6 +770,8 @@ main(void)
         cmocka_unit_test(the_innocent_are_not_taken_for_others),
         cmocka_unit_test(places_are_used_again),
         cmocka_unit_test(clocks),
+        cmocka_unit_test(before_ticks_begin_anew),
+        cmocka_unit_test(set_back),
         cmocka_unit_test(as_the_model_has_it),
         cmocka_unit_test(processes_share_a_budget),
         cmocka_unit_test(killed_at_any_instruction),

@@ -34,15 +34,21 @@ path(const char *name)
 }
 
 static const char *
-put(const char *name, const char *text)
+put_bytes(const char *name, const char *text, size_t len)
 {
     const char *to = path(name);
     FILE *file = fopen(to, "we");
 
     assert_non_null(file);
-    assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
+    assert_int_equal(fwrite(text, 1, len, file), len);
     fclose(file);
     return to;
+}
+
+static const char *
+put(const char *name, const char *text)
+{
+    return put_bytes(name, text, strlen(text));
 }
 
 static int
@@ -102,6 +108,8 @@ put_behind(const char *name, size_t bytes)
 static void
 a_file(void **state)
 {
+    static const char zero[] = "x\0y\n" CERTIFICATE;
+    static char long_line[1100];
     size_t i;
 
     (void) state;
@@ -112,6 +120,15 @@ a_file(void **state)
             fail_msg("%zu", i);
         }
     }
+    /* Neither in the middle of a long line, nor behind what ends a string. */
+    for (i = 1; i < 1000; i++) {
+        memset(long_line, 'x', i);
+        strcpy(long_line + i, CERTIFICATE);
+        assert_false(wba_trust_in(put("file", long_line), NULL));
+        long_line[i - 1] = '\n';
+        assert_true(wba_trust_in(put("file", long_line), NULL));
+    }
+    assert_true(wba_trust_in(put_bytes("file", zero, sizeof(zero) - 1), NULL));
     assert_false(wba_trust_in(path("absent"), NULL));
     assert_false(wba_trust_in(folder, NULL));
     assert_false(wba_trust_in(put_behind("file", WBA_MAX_TRUST), NULL));
