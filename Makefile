@@ -36,7 +36,8 @@ CI_PACKAGES := clang libclang-rt-14-dev llvm-14 clang-tidy cppcheck dpkg-dev val
 # For the benchmarks: callgrind's header, and the profile.
 BENCH_PACKAGES := valgrind linux-perf
 
-WARN := -Wall -Wextra -Werror -Wshadow
+# psabi: how the alignment of 64-bit atomics changed in gcc 11, on 32-bit x86.
+WARN := -Wall -Wextra -Werror -Wshadow -Wno-psabi
 OPT := -O2 -g
 SAN :=
 ifeq ($(FLAVOUR),clang)
@@ -207,7 +208,7 @@ $(MODULE): $(CONFIGURED) $(NGINX_FILES)
 	@echo "  MAKE  $(@F)"
 	@$(MAKE) --no-print-directory -s -f $(NGINX_BUILD)/Makefile \
 	    -C $(NGINX_SRC) modules
-	@cp $(NGINX_BUILD)/ngx_http_web_bot_auth_module.so $@
+	@cp --remove-destination $(NGINX_BUILD)/ngx_http_web_bot_auth_module.so $@
 
 # --- tests
 
@@ -220,8 +221,9 @@ endif
 $(BUILD)/unit/%: tests/unit/%.c $(UNIT_MORE) $(FETCH_LIB) $(CORE_LIB)
 	@mkdir -p $(@D)
 	@echo "  LD    $(@F)"
-	@$(CC) $(CFLAGS) -Itests/unit -o $@ $< $(UNIT_MORE) $(FETCH_LIB) \
-	    $(CORE_LIB) $(UNIT_LD) -lcmocka $(LIBS)
+	@$(CC) $(CFLAGS) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS -Itests/unit \
+	    -o $@ $< $(UNIT_MORE) $(FETCH_LIB) $(CORE_LIB) $(UNIT_LD) -lcmocka \
+	    $(LIBS)
 
 $(BUILD)/unit/%.so: tests/unit/%.c
 	@mkdir -p $(@D)
@@ -243,7 +245,7 @@ $(SF_FILTER): tests/interop/sf_filter.c $(CORE_LIB)
 .PHONY: unit
 unit: $(UNIT_BIN) $(SHIMS) ## run the unit tests (FLAVOUR=asan: under ASan and UBSan)
 	@failed=; log=$(BUILD)/unit/log; for t in $(UNIT_BIN); do \
-	    if BUILD=$(BUILD) $$t > $$log 2>&1; then \
+	    if BUILD=$(BUILD) $(UNIT_WRAPPER) $$t > $$log 2>&1; then \
 	        printf '  ok    %-28s %s\n' $${t##*/} \
 	            "$$(grep -o '[0-9]* test(s)\.$$' $$log | tail -n 1)"; \
 	    else cat $$log; failed="$$failed $${t##*/}"; fi; \
@@ -267,7 +269,56 @@ PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 
 .PHONY: integration
 integration: all $(PRELOADED) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
-	@$(PYTEST) tests/integration $(PYTEST_ARGS)
+	@$(PYTEST) $(or $(TESTS),tests/integration) $(PYTEST_ARGS)
+
+# The module with ASan and UBSan in a stock nginx, which loads their libraries
+# first.  They see what malloc gave; with a nginx of their own, pools as well.
+SANITIZED := NGINX_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	ASAN_OPTIONS=detect_leaks=0:detect_odr_violation=0:verify_asan_link_order=0 \
+	UBSAN_OPTIONS=print_stacktrace=1
+
+.PHONY: integration-asan
+integration-asan: deps ## the tests with nginx, ASan and UBSan in the module (TESTS=... to choose)
+	@$(SANITIZED) $(MAKE) --no-print-directory FLAVOUR=asan integration
+
+# Of each kind of work that the module does, for .ci/run.
+SHORT_TESTS := test_verify test_bad_input test_http2 test_body test_body_link \
+	test_challenge test_directories test_redis test_reload test_status test_nonce_file
+
+.PHONY: integration-asan-short
+integration-asan-short:
+	@$(MAKE) --no-print-directory integration-asan \
+	    TESTS="$(SHORT_TESTS:%=tests/integration/%.py)"
+
+.PHONY: integration-asan-nginx
+integration-asan-nginx: deps ## the same, and ASan in an nginx from Debian's source
+	@$(call install_missing,$(COMPAT_PACKAGES))
+	@nginx=$$($(PYTHON) tests/compat/nginx_asan.py build/compat) || { \
+	    status=$$?; [ $$status = 3 ] && exit 0 || exit $$status; }; \
+	$(SANITIZED) $(MAKE) --no-print-directory FLAVOUR=asan \
+	    NGINX_BINARY=$$nginx integration
+
+# Under valgrind nginx is one process: tests that need no reload and no second.
+VALGRIND_TESTS := test_verify test_bad_input test_outcomes test_http2 test_body \
+	test_body_link test_content_digest test_challenge test_directories \
+	test_discovery test_algorithms test_static_signatures test_variables \
+	test_early_variables test_status test_forgery_limit test_proof test_redis
+
+# Not those that assert how long something takes, or that compute for minutes.
+VALGRIND_UNITS = $(filter-out $(addprefix $(BUILD)/unit/test_,fetch fetch_loop \
+	replay_processes crypto_evp forgery verify_model verify_mutations \
+	visa_sample),$(UNIT_BIN))
+VALGRIND := valgrind -q --leak-check=full --show-leak-kinds=definite \
+	--errors-for-leak-kinds=definite --num-callers=20
+
+.PHONY: valgrind
+valgrind: all $(UNIT_BIN) $(PRELOADED) $(PROMTOOL) ## a part of the unit tests, and of those with nginx, under memcheck
+	@$(call install_missing,valgrind)
+	@$(MAKE) --no-print-directory unit UNIT_BIN="$(VALGRIND_UNITS)" \
+	    UNIT_WRAPPER="$(VALGRIND) --error-exitcode=9"
+	@NGINX_WRAPPER="$(VALGRIND) \
+	    --suppressions=$(CURDIR)/tests/integration/harness/valgrind.supp" \
+	    $(PYTEST) $(VALGRIND_TESTS:%=tests/integration/%.py) $(PYTEST_ARGS)
 
 .PHONY: torture
 torture: all $(PRELOADED) ## fail every allocation and system call in turn; make test takes samples
@@ -330,6 +381,20 @@ mutants: $(SHIMS) ## change one thing in FILES at a time: some unit test must fa
 	@PYTHONDONTWRITEBYTECODE=1 nice $(PYTHON) tests/mutation/run.py \
 	    --build build/mutation --cflags '$(filter-out $(SAN),$(CFLAGS))' \
 	    --libs '$(LIBS)' $(MUTANTS_ARGS) $(FILES)
+
+# --- other nginx, other systems
+
+COMPAT_PACKAGES := dpkg-dev mmdebstrap arch-test
+# What a system to build in has: what the Makefile installs, and both compilers.
+COMPAT_SYSTEM = $(PACKAGES) $(DEB_PACKAGES) clang procps
+
+# COMPAT="1.26.3 trixie i386" for some of them; DOCS=1 puts the results into
+# docs/compatibility.md.
+.PHONY: compat
+compat: deps $(PRELOADED) ## build with each nginx that can be had, and test (COMPAT=... to choose)
+	@$(call install_missing,$(CI_PACKAGES) $(COMPAT_PACKAGES))
+	@$(PYTHON) tests/compat/run.py --shims $(BUILD)/tests --only "$(COMPAT)" \
+	    --packages "$(COMPAT_SYSTEM)" $(if $(DOCS),--docs)
 
 # --- measuring
 
@@ -483,6 +548,18 @@ fuzz-figures: fuzz-deps ## put the ledger and the coverage into docs/security.md
 	@$(MAKE) --no-print-directory FLAVOUR=cover fuzz-build
 	@$(FUZZ_RUN) figures
 
+# --- soaking: everything at once
+
+SOAK_SECONDS ?= 1800
+SOAK_RELOADS ?= 500
+
+.PHONY: soak
+soak: deps ## all kinds of traffic while all around fails, each answer checked (SOAK_SECONDS=1800)
+	@$(MAKE) --no-print-directory all
+	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/soak/soak.py \
+	    --nginx $(NGINX_BINARY) --module $(MODULE) --seconds $(SOAK_SECONDS) \
+	    --reloads $(SOAK_RELOADS) --json build/soak/result.json
+
 # --- analysis: what can be known without running anything
 
 # nginx's headers are the system's here: what they contain is not ours to mend.
@@ -558,7 +635,7 @@ uninstall: ## remove what make install has installed, with the same variables
 	@for i in $(INSTALLED); do rm -f "$(DESTDIR)$${i##*:}"; done
 
 # The packages, built from a copy of what is in the project's care.
-DEB_PACKAGES := debhelper dpkg-dev fakeroot lintian mandoc
+DEB_PACKAGES := build-essential debhelper dpkg-dev fakeroot lintian mandoc
 DEB := build/deb
 DEB_TREE := $(DEB)/web-bot-auth-$(VERSION)
 

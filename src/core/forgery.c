@@ -19,9 +19,9 @@
  * many addresses as there are places has as many budgets anyway.
  */
 #include "forgery.h"
+#include "lock_free.h"
 
 #include <sodium.h>
-#include <stdatomic.h>
 
 #define WAYS 8
 #define LINE 64
@@ -61,7 +61,7 @@ _Static_assert(sizeof(set_t) == LINE, "a set is a cache line");
 _Static_assert(sizeof(wba_forgery_t) + 2 * sizeof(set_t) == WBA_FORGERY_MIN,
                "one set of each");
 _Static_assert(WBA_FORGERY_SECRET == crypto_shorthash_KEYBYTES, "SipHash's");
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2,
+_Static_assert(WBA_ATOMIC_64_IS_LOCK_FREE,
                "atomics in memory that processes share must be lock-free");
 
 #define LOAD(p) atomic_load_explicit(p, memory_order_relaxed)

@@ -26,12 +26,12 @@
  * may have accepted: before the table began, or by a clock that was wrong.
  */
 #include "replay.h"
+#include "lock_free.h"
 #include "wba_limits.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
-#include <stdatomic.h>
 
 #define WAYS 16  /* two choices of 16 fill to 75 % without moving entries */
 #define RATED 12 /* live entries of each 16 at which the table is rated */
@@ -108,7 +108,7 @@ _Static_assert(sizeof(struct wba_replay_s) == 2 * LINE, "two lines");
 _Static_assert(offsetof(struct wba_replay_s, mono_base) + sizeof(int64_t)
                    == WBA_REPLAY_IDENTITY,
                "what never changes comes first");
-_Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2 && WBA_ATOMIC_64_IS_LOCK_FREE,
                "atomics in memory that processes share must be lock-free");
 
 #define LOAD(p) atomic_load_explicit(p, memory_order_relaxed)

@@ -12,8 +12,8 @@
 #include "metrics.h"
 
 /* Times are seconds since 1970, durations seconds; this stands for "not
- * known". */
-#define WBA_REPORT_UNKNOWN (-1.0e300)
+ * known": a power of two, which is the same in every register. */
+#define WBA_REPORT_UNKNOWN (-0x1p1000)
 
 typedef struct {
     const char *module;

@@ -261,6 +261,7 @@ wba_fetch_start(wba_fetch_t *fetch, const wba_fetch_request_t *request,
         }
         *link = job;
         fetch->count++;
+        wba_fetch_rewatch(fetch);
     }
     settle(fetch);
     return job;
@@ -351,6 +352,7 @@ wba_fetch_new(const wba_fetch_hooks_t *hooks, void *loop, unsigned max_jobs)
     fetch->hooks = hooks;
     fetch->loop = loop;
     fetch->max_jobs = max_jobs ? max_jobs : WBA_FETCH_JOBS;
+    fetch->wakeup = -1;
     fetch->clear_path = wba_fetch_has_bundle();
     fetch->multi = curl_multi_init();
     if (fetch->multi == NULL || !set_multi(fetch)) {

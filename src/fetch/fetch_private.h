@@ -29,6 +29,8 @@ struct wba_fetch_s {
     bool doomed;     /* a job has an error of ours and must be ended */
     bool lost;       /* libcurl gave a descriptor up: see nudge() */
     bool delivering;
+    int wakeup;             /* see wba_fetch_rewatch(); -1: none */
+    unsigned wakeup_events;
 };
 
 struct wba_fetch_job_s {
@@ -81,6 +83,9 @@ int wba_fetch_on_socket(CURL *easy, curl_socket_t fd, int what, void *fetch,
 curl_socket_t wba_fetch_on_open(void *job, curlsocktype purpose,
                                 struct curl_sockaddr *address);
 int wba_fetch_on_close(void *fetch, curl_socket_t fd);
+
+/* Has the loop watch again what it refused to watch of libcurl's own. */
+void wba_fetch_rewatch(wba_fetch_t *fetch);
 
 /* Whether the loop watches anything for job. */
 bool wba_fetch_waits(const wba_fetch_job_t *job);

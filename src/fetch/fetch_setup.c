@@ -132,6 +132,20 @@ add_lines(wba_fetch_job_t *job, const wba_fetch_request_t *request)
     return code;
 }
 
+/* Path and query as they stand: newer libcurl drops the "?" before an empty
+ * query from what it makes of the URL itself. */
+static CURLcode
+set_target(CURL *easy, const char *url)
+{
+    const char *p = strstr(url, "://");
+
+    p = p == NULL ? NULL : strpbrk(p + 3, "/?#");
+    if (p == NULL || *p != '/' || strchr(p, '#') != NULL) {
+        return CURLE_OK;
+    }
+    return curl_easy_setopt(easy, CURLOPT_REQUEST_TARGET, p);
+}
+
 static CURLcode
 set_request(CURL *easy, wba_fetch_job_t *job,
             const wba_fetch_request_t *request)
@@ -143,6 +157,9 @@ set_request(CURL *easy, wba_fetch_job_t *job,
 
     SET(CURLOPT_URL, request->url);
     SET(CURLOPT_PATH_AS_IS, 1L);
+    if (code == CURLE_OK) {
+        code = set_target(easy, request->url);
+    }
     SET(CURLOPT_TIMEOUT_MS, timeout);
     /* The line of ours, if there is one, is sent in place of libcurl's; what
      * comes is decoded either way. */

@@ -98,10 +98,36 @@ watched_new(wba_fetch_t *fetch, int fd)
     return w;
 }
 
+/*
+ * From 8.15 on libcurl's resolvers wake it by a descriptor of its own, which
+ * lives as long as the multi handle and of which it tells once.  While it is
+ * not watched no name is resolved, so all jobs fail, and it is watched again
+ * when the next one starts.  A socket of no job is a connection that is being
+ * closed, and nobody misses it.
+ */
+static void
+lose_wakeup(wba_fetch_t *fetch, int fd, unsigned events, const char *why)
+{
+    wba_fetch_job_t *job;
+    struct stat file;
+
+    if (fstat(fd, &file) != 0 || S_ISSOCK(file.st_mode)) {
+        return;
+    }
+    fetch->wakeup = fd;
+    fetch->wakeup_events = events;
+    for (job = fetch->jobs; job != NULL; job = job->next) {
+        if (job->easy != NULL) {
+            wba_fetch_doom(job, WBA_FETCH_DESCRIPTORS, why);
+        }
+    }
+}
+
 /* A failure is the job's alone. */
 static void
 watch(wba_fetch_t *fetch, wba_fetch_job_t *job, int fd, unsigned events)
 {
+    static const char why[] = "the event loop cannot watch another descriptor";
     watched_t *w = find(fetch, fd);
 
     if (w != NULL && !is_current(w)) {
@@ -120,8 +146,20 @@ watch(wba_fetch_t *fetch, wba_fetch_job_t *job, int fd, unsigned events)
         drop(fetch, w, false); /* the loop holds nothing for it now */
     }
     if (job != NULL) {
-        wba_fetch_doom(job, WBA_FETCH_DESCRIPTORS,
-                       "the event loop cannot watch another descriptor");
+        wba_fetch_doom(job, WBA_FETCH_DESCRIPTORS, why);
+    } else {
+        lose_wakeup(fetch, fd, events, why);
+    }
+}
+
+void
+wba_fetch_rewatch(wba_fetch_t *fetch)
+{
+    int fd = fetch->wakeup;
+
+    if (fd != -1) {
+        fetch->wakeup = -1;
+        watch(fetch, NULL, fd, fetch->wakeup_events);
     }
 }
 
@@ -138,6 +176,9 @@ wba_fetch_on_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
     if (what != CURL_POLL_REMOVE) {
         events = (what & CURL_POLL_IN ? WBA_FETCH_READ : 0)
                  | (what & CURL_POLL_OUT ? WBA_FETCH_WRITE : 0);
+    }
+    if (fd == fetch->wakeup) {
+        fetch->wakeup = -1;
     }
     if (events == 0) {
         forget(fetch, fd);

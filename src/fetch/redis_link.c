@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One connection of hiredis 0.14, with what that version lacks.
+ * One connection of hiredis, 0.14 or 1.x, with what those versions lack.
  *
- * A reply that nobody asked for ends the process there by an assertion.  So
+ * A reply that nobody asked for ends the process in 0.14 by an assertion.  So
  * hiredis' queue of callbacks always holds one more than there are commands:
  * the callback of a command of no bytes.  All are the same function, which
  * counts for itself and gives the connection up at the first reply too many.
@@ -47,8 +47,15 @@ create_string(const redisReadTask *task, char *text, size_t len)
     return redis->real_readers->createString(task, text, len);
 }
 
+/* What createArray is told the number of elements as. */
+#if HIREDIS_MAJOR >= 1
+typedef size_t elements_t;
+#else
+typedef int elements_t;
+#endif
+
 static void *
-create_array(const redisReadTask *task, int elements)
+create_array(const redisReadTask *task, elements_t elements)
 {
     wba_redis_t *redis = client_of(task);
 

@@ -49,17 +49,17 @@ typedef struct {
     const wba_directory_t *core;
     ngx_str_t name;
     ngx_str_t url; /* ends in NUL */
-    uint64_t hash; /* of all that the key set depends on */
+    ngx_atomic_uint_t hash; /* of all that the key set depends on */
     unsigned well_known:1;
     unsigned found:1;  /* discovered */
     unsigned exempt:1; /* named by a pattern that names one URL only: bounds
                           that strangers can use up do not concern it */
     ngx_http_wba_slot_t *slot; /* NULL for a file: source */
-    uint64_t version;          /* of the set that this process has indexed */
+    ngx_atomic_uint_t version; /* of the set that this process has indexed */
 
     ngx_event_t timer; /* of configured ones */
     wba_fetch_job_t *job;
-    uint64_t lease;
+    ngx_atomic_uint_t lease;
     u_char *hop; /* the redirect that is being followed, or NULL */
     u_char etag[WBA_MAX_VALIDATOR]; /* of the conditional request under way */
     u_char last_modified[WBA_MAX_VALIDATOR];

@@ -96,6 +96,16 @@ ngx_http_wba_now_us(void)
     return (uint64_t) ts.tv_sec * 1000000 + (uint64_t) ts.tv_nsec / 1000;
 }
 
+uint64_t
+ngx_http_wba_now_ms(void)
+{
+#if (NGX_PTR_SIZE == 8)
+    return ngx_current_msec;
+#else
+    return ngx_http_wba_now_us() / 1000;
+#endif
+}
+
 void
 ngx_http_wba_count_latency(ngx_http_wba_latency_t *latency, uint64_t us)
 {

@@ -149,13 +149,14 @@ ngx_http_wba_load_file(ngx_conf_t *cf,
 
 /* When any of it changes, keys that were fetched under the old settings must
  * not be used. */
-uint64_t
+ngx_atomic_uint_t
 ngx_http_wba_source_hash(ngx_http_web_bot_auth_main_conf_t *mcf,
     const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory,
     ngx_str_t *url)
 {
     u_char                buf[WBA_MAX_URL + 256], *p;
     uint64_t              hash;
+    ngx_atomic_uint_t     word;
     static const uint8_t  key[crypto_shorthash_KEYBYTES];
 
     p = ngx_snprintf(buf, sizeof(buf), "%V %i %i %uL %ui %uz %ui %ui %ui %ui",
@@ -169,7 +170,8 @@ ngx_http_wba_source_hash(ngx_http_web_bot_auth_main_conf_t *mcf,
                      (ngx_uint_t) (directory->lenient
                                    & WBA_LENIENT_BARE_JWK));
     crypto_shorthash((uint8_t *) &hash, buf, p - buf, key);
-    return hash ? hash : 1;
+    word = (ngx_atomic_uint_t) hash;
+    return word ? word : 1;
 }
 
 /* Room for it in the zone, and the rest that depends on other directives. */

@@ -224,7 +224,7 @@ static ngx_http_wba_found_t *
 ngx_http_wba_discovery_add(ngx_http_web_bot_auth_main_conf_t *mcf,
     wba_str_t agent_url, wba_reason_t *why)
 {
-    uint64_t                   hash;
+    ngx_atomic_uint_t          hash;
     ngx_int_t                  rc;
     ngx_str_t                  url = ngx_http_wba_ngx_str(agent_url);
     ngx_http_wba_slot_t       *slot;

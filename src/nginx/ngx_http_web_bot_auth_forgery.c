@@ -43,8 +43,8 @@ void
 ngx_http_wba_forgery_report(ngx_http_wba_zone_t *zone,
     wba_forgery_stats_t *stats)
 {
-    wba_forgery_stats(ngx_http_wba_forgery_table(zone), ngx_current_msec,
-                      stats);
+    wba_forgery_stats(ngx_http_wba_forgery_table(zone),
+                      ngx_http_wba_now_ms(), stats);
 }
 
 /* ---- requests */
@@ -85,7 +85,7 @@ ngx_http_wba_forgery_may_try(void *data, const wba_message_t *message,
     ngx_http_web_bot_auth_main_conf_t  *mcf = data;
 
     return wba_forgery_may_try(ngx_http_wba_forgery_table(mcf->zone), limit,
-                               &peer, thumbprint, ngx_current_msec);
+                               &peer, thumbprint, ngx_http_wba_now_ms());
 }
 
 void
@@ -98,9 +98,10 @@ ngx_http_wba_forgery_tried(void *data, const wba_message_t *message,
 
     table = ngx_http_wba_forgery_table(mcf->zone);
     if (good) {
-        wba_forgery_verified(table, &peer, thumbprint, ngx_current_msec);
+        wba_forgery_verified(table, &peer, thumbprint, ngx_http_wba_now_ms());
     } else {
-        wba_forgery_failed(table, limit, &peer, thumbprint, ngx_current_msec);
+        wba_forgery_failed(table, limit, &peer, thumbprint,
+                           ngx_http_wba_now_ms());
     }
 }
 

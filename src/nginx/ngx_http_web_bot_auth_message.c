@@ -70,6 +70,10 @@ ngx_http_wba_host(const wba_message_t *msg)
 
     r = ngx_http_wba_message_ctx(msg)->request;
 
+    /* HTTP/3's :authority; that of HTTP/2 nginx makes a Host of. */
+    if (r->http_version > NGX_HTTP_VERSION_20 && r->host_start) {
+        return wba_str(r->host_start, r->host_end - r->host_start);
+    }
     if (r->headers_in.host == NULL) {
         return WBA_STR_NONE;
     }

@@ -100,7 +100,8 @@ wba_jwks_options_t ngx_http_wba_jwks_options(
     const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory);
 
 /* A hash of a URL and of all that decides which keys come of it; never 0. */
-uint64_t ngx_http_wba_source_hash(ngx_http_web_bot_auth_main_conf_t *mcf,
+ngx_atomic_uint_t ngx_http_wba_source_hash(
+    ngx_http_web_bot_auth_main_conf_t *mcf,
     const ngx_http_wba_bounds_t *bounds, const wba_directory_t *directory,
     ngx_str_t *url);
 
@@ -195,6 +196,10 @@ void ngx_http_wba_count_latency(ngx_http_wba_latency_t *latency, uint64_t us);
 /* Microseconds of a clock that only goes forward. */
 uint64_t ngx_http_wba_now_us(void);
 
+/* Milliseconds of the same clock, for what outlives the 49 days after which
+ * ngx_current_msec begins anew on a 32-bit machine. */
+uint64_t ngx_http_wba_now_ms(void);
+
 /* All rows of the zone, added up, into what the report has of them.  names
  * is by the zone's. */
 void ngx_http_wba_counters_sum(ngx_http_wba_zone_t *zone,
@@ -248,8 +253,8 @@ ngx_int_t ngx_http_wba_slot_drop(ngx_http_wba_source_t *source);
  * NGX_BUSY: a bound of web_bot_auth_discovery is reached; NULL with NGX_ERROR.
  */
 ngx_http_wba_slot_t *ngx_http_wba_slot_for_url(
-    ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *url, uint64_t hash,
-    ngx_uint_t exempt, ngx_int_t *rc);
+    ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *url,
+    ngx_atomic_uint_t hash, ngx_uint_t exempt, ngx_int_t *rc);
 
 /* keys.c */
 ngx_int_t ngx_http_wba_keys_init_worker(ngx_cycle_t *cycle,

@@ -11,7 +11,7 @@ struct ngx_http_wba_redis_s {
 static uint64_t
 ngx_http_wba_redis_now(void *loop)
 {
-    return ngx_current_msec;
+    return ngx_http_wba_now_ms();
 }
 
 static int64_t

@@ -20,7 +20,7 @@ ngx_http_wba_clock(void)
     wba_clock_t  now;
 
     now.wall = ngx_time();
-    now.monotonic = (int64_t) (ngx_current_msec / 1000);
+    now.monotonic = (int64_t) (ngx_http_wba_now_ms() / 1000);
     return now;
 }
 

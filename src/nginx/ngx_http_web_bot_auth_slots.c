@@ -494,7 +494,7 @@ ngx_http_wba_slot_by_url(ngx_http_wba_zone_t *zone, ngx_str_t *url,
 /* hash last, and zero meanwhile: a slot half given is a free one. */
 static void
 ngx_http_wba_slot_give(ngx_http_wba_zone_t *zone, ngx_http_wba_slot_t *slot,
-    ngx_str_t *url, uint64_t hash)
+    ngx_str_t *url, ngx_atomic_uint_t hash)
 {
     slot->hash = 0;
     ngx_memory_barrier();
@@ -515,7 +515,7 @@ ngx_http_wba_slot_give(ngx_http_wba_zone_t *zone, ngx_http_wba_slot_t *slot,
 
 ngx_http_wba_slot_t *
 ngx_http_wba_slot_for_url(ngx_http_web_bot_auth_main_conf_t *mcf,
-    ngx_str_t *url, uint64_t hash, ngx_uint_t exempt, ngx_int_t *rc)
+    ngx_str_t *url, ngx_atomic_uint_t hash, ngx_uint_t exempt, ngx_int_t *rc)
 {
     ngx_uint_t                 n;
     ngx_http_wba_slot_t       *slot, *spare;

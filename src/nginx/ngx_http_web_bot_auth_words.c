@@ -221,15 +221,33 @@ ngx_http_wba_word_max_lifetime(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     return rv;
 }
 
+/* refresh and stale together are kept in milliseconds, which are compared by
+ * their signed difference. */
+static char *
+ngx_http_wba_period(ngx_conf_t *cf, const char *what, ngx_str_t *value,
+    time_t *to)
+{
+    char  *rv;
+
+    rv = ngx_http_wba_seconds(cf, what, value, to);
+#if (NGX_PTR_SIZE == 4)
+    if (rv == NGX_CONF_OK && *to > 12 * 24 * 60 * 60) {
+        rv = ngx_http_wba_complain(cf, what, value, "a time up to 12d, as "
+                                   "this nginx is a 32-bit program");
+    }
+#endif
+    return rv;
+}
+
 static char *
 ngx_http_wba_word_refresh(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
     ngx_http_wba_bounds_t  *bounds = block->bounds;
 
-    if (ngx_http_wba_seconds(cf, "refresh", &args[0], &bounds->refresh_min)
+    if (ngx_http_wba_period(cf, "refresh", &args[0], &bounds->refresh_min)
         != NGX_CONF_OK
-        || ngx_http_wba_seconds(cf, "refresh", &args[1], &bounds->refresh_max)
+        || ngx_http_wba_period(cf, "refresh", &args[1], &bounds->refresh_max)
            != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -245,7 +263,7 @@ static char *
 ngx_http_wba_word_stale(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     ngx_str_t *args, ngx_uint_t nargs)
 {
-    return ngx_http_wba_seconds(cf, "stale", &args[0], &block->bounds->stale);
+    return ngx_http_wba_period(cf, "stale", &args[0], &block->bounds->stale);
 }
 
 static char *

@@ -276,6 +276,24 @@ def test_http_only(check, directive):
         assert not passed and "is not allowed here" in output
 
 
+@pytest.mark.parametrize("words, word", [
+    ("stale 13d;", "stale"), ("refresh 1m 13d;", "refresh"),
+    ("refresh 13d 14d;", "refresh"), ("refresh 12d 12d; stale 12d;", "")])
+def test_long_periods(check, binaries, words, word):
+    """Those of a 32-bit program are shorter."""
+    passed, output = check(block(URL + " profile tap; " + words))
+    if word and bits(binaries) == 32:
+        assert not passed and word in output and "12d" in output, output
+    else:
+        assert passed, output
+
+
+def bits(binaries):
+    nginx, module = binaries
+    with open(module or nginx, "rb") as file:
+        return {1: 32, 2: 64}[file.read(5)[4]]
+
+
 def test_on_without_any_directory(check):
     template = CONF.replace("%%DIRECTORIES%%", "")
     passed, output = check("web_bot_auth on;", template=template)

@@ -7,6 +7,8 @@ import pathlib
 import re
 import subprocess
 
+from harness.nginx import SANITIZED
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docs/dependencies.md").read_text()
 MODULE = os.environ.get("MODULE", str(
@@ -15,10 +17,12 @@ WBA = os.environ.get("WBA", str(ROOT / "build/gcc/wba"))
 
 
 def needed(path):
+    """Without what the sanitizers need themselves."""
     out = subprocess.run(["readelf", "-d", path], check=True,
                          stdout=subprocess.PIPE).stdout.decode()
     return {n for n in re.findall(r"NEEDED.*\[(.*)\]", out)
-            if "asan" not in n and "ubsan" not in n}
+            if "asan" not in n and "ubsan" not in n
+            and not (SANITIZED and n.startswith("libm."))}
 
 
 def test_libraries():
@@ -30,7 +34,7 @@ def test_packages():
     makefile = (ROOT / "Makefile").read_text().replace("\\\n", " ")
     listed = set()
     for name in ("PACKAGES", "TEST_PACKAGES", "CI_PACKAGES", "DEB_PACKAGES",
-                 "NODE_PACKAGES", "BENCH_PACKAGES"):
+                 "NODE_PACKAGES", "BENCH_PACKAGES", "COMPAT_PACKAGES"):
         value = re.search(r"^%s := (.*)$" % name, makefile, re.M)[1]
         listed |= set(re.sub(r"\$\(.*?\),,|\)", "", value).split())
     table = TEXT[TEXT.index("## To build"):]

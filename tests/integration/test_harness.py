@@ -4,6 +4,9 @@ the module, the servers and clients against each other."""
 
 import errno
 import json
+import os
+import pathlib
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +14,7 @@ import time
 import pytest
 
 from harness.client import Connection, curl, fetch, load
+from harness.nginx import SANITIZED, wait_for
 from harness.signer import (Key, Raw, Request, Sig, component_value,
                             content_digest, sign)
 
@@ -144,6 +148,24 @@ def test_bad_log_lines_are_found(serve):
         nginx.check_log()
     nginx.expect("nonsense")
     nginx.check_log()
+
+
+if SANITIZED:
+    def test_a_sanitizer_s_report_is_found(serve):
+        """Of the module's own, too: it was built with them."""
+        nginx = serve("%%GLOBALS%%\nevents {}\n")
+        worker, = nginx.workers()
+        maps = pathlib.Path("/proc/%d/maps" % worker).read_text()
+        assert "libasan" in maps and "libubsan" in maps
+        assert b"__asan_report_load8" in nginx.module.read_bytes()
+        nginx.expect("exited with code|start worker|signal")
+        os.kill(worker, signal.SIGSEGV)
+        wait_for("a report", lambda: "AddressSanitizer" in nginx.error_log)
+        with pytest.raises(AssertionError, match="AddressSanitizer"):
+            nginx.check_log()
+        serve.all.remove(nginx)
+        with pytest.raises(AssertionError):
+            nginx.stop()
 
 
 def test_conditional_requests_to_the_directory(directory, authority):

@@ -42,17 +42,37 @@ def authority(folder, name):
             "-out", f"{folder}/{name}.pem")
 
 
-def certificate(folder, name, issuer, names, days="2"):
+AUTHORITY = """\
+[ca]
+default_ca = here
+[here]
+database = {folder}/index
+new_certs_dir = {folder}
+rand_serial = yes
+certificate = {folder}/{issuer}.pem
+private_key = {folder}/{issuer}.key
+default_md = sha256
+policy = policy
+[policy]
+commonName = supplied
+"""
+
+
+def certificate(folder, name, issuer, names, until="20991231235959Z"):
     base = f"{folder}/{name}"
     with open(base + ".ext", "w") as f:
         f.write("subjectAltName=" + names)
     openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
             "-nodes", "-subj", "/CN=" + name, "-keyout", base + ".key",
             "-out", base + ".csr")
-    openssl("x509", "-req", "-in", base + ".csr", "-days", days,
-            "-CA", f"{folder}/{issuer}.pem", "-CAcreateserial",
-            "-CAkey", f"{folder}/{issuer}.key",
-            "-extfile", base + ".ext", "-out", base + ".pem")
+    # x509 makes none that has expired, from OpenSSL 3.4 on.
+    with open(base + ".cnf", "w") as f:
+        f.write(AUTHORITY.format(folder=folder, issuer=issuer))
+    open(f"{folder}/index", "w").close()
+    openssl("ca", "-batch", "-notext", "-config", base + ".cnf",
+            "-in", base + ".csr", "-startdate", "20200101000000Z",
+            "-enddate", until, "-extfile", base + ".ext",
+            "-out", base + ".pem")
 
 
 def context(folder, name):
@@ -230,7 +250,7 @@ def main():
         authority(folder, "other")
         certificate(folder, "good", "ca", here)
         certificate(folder, "unknown", "other", here)
-        certificate(folder, "expired", "ca", here, days="-1")
+        certificate(folder, "expired", "ca", here, until="20200102000000Z")
         certificate(folder, "wrong", "ca", "DNS:elsewhere.example")
         warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.1
         old = context(folder, "good")

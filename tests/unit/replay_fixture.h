@@ -11,7 +11,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-static const uint8_t secret[16] = "0123456789abcdef";
+static const uint8_t secret[] = "0123456789abcdef"; /* 16 bytes, and a NUL */
 static const wba_clock_t start = { 1000000, 500 };
 
 /* A nonce that an id names; every 16 share a key. */

@@ -503,13 +503,15 @@ black_hole(int fds[8])
 }
 
 /* The first address has half of the time, or until its packet is sent again
- * after a second and refused, and what is left must do for the next. */
+ * after a second and refused, and what is left must do for the next.  Newer
+ * libcurl tries the next beside it after 200 ms. */
 static void
 test_next_address_after_a_dead_one(void **state)
 {
     wba_fetch_request_t request;
     int fds[8], i;
     record_t r, late, half;
+    bool beside = curl_version_info(CURLVERSION_NOW)->version_num >= 0x080f00;
 
     (void) state;
     black_hole(fds);
@@ -523,13 +525,13 @@ test_next_address_after_a_dead_one(void **state)
     assert_true(wba_poll_run(eye.poll, eye.fetch, &half.done, 900));
     assert_int_equal(late.result.error, WBA_FETCH_TIMEOUT);
     assert_int_equal(half.result.error, WBA_FETCH_OK);
-    assert_in_range(half.result.elapsed_ms, 400, 400 + SOON);
+    assert_in_range(half.result.elapsed_ms, beside ? 200 : 400, 400 + SOON);
     for (i = 0; i < 8; i++) {
         close(fds[i]);
     }
     assert_true(wba_poll_run(eye.poll, eye.fetch, &r.done, 5000));
     assert_int_equal(r.result.error, WBA_FETCH_OK);
-    assert_in_range(r.result.elapsed_ms, 900, 1200);
+    assert_in_range(r.result.elapsed_ms, beside ? 200 : 900, 900 + SOON);
 }
 
 static int

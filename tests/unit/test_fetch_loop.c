@@ -10,7 +10,17 @@ wait_for_sleepers(int n)
 {
     struct timespec tick = { 0, 1000000 };
 
-    while (atomic_load(&slow_resolver_sleeping) != n) {
+    while (atomic_load(&slow_resolver_sleeping) < n) {
+        nanosleep(&tick, NULL);
+    }
+}
+
+static void
+wait_for_no_sleeper(void)
+{
+    struct timespec tick = { 0, 1000000 };
+
+    while (atomic_load(&slow_resolver_sleeping) > 0) {
         nanosleep(&tick, NULL);
     }
 }
@@ -60,9 +70,9 @@ test_slow_resolver(void **state)
     assert_in_range(now_ms() - t, 0, SOON);
 
     /* The threads end while nothing of ours is left; then all goes on. */
-    assert_int_equal(atomic_load(&slow_resolver_sleeping), 4);
+    assert_true(atomic_load(&slow_resolver_sleeping) > 0);
     atomic_store(&slow_resolver_release, true);
-    wait_for_sleepers(0);
+    wait_for_no_sleeper();
     eye_open(0);
     get("/ok", &r);
     assert_int_equal(r.result.error, WBA_FETCH_OK);
@@ -220,13 +230,22 @@ test_needless_events(void **state)
     assert_int_equal(r.result.error, WBA_FETCH_OK);
 }
 
-/* As when nginx runs out of worker_connections: that job fails, at once. */
+/* Whether libcurl has a descriptor of its own watched, of no job: that by which
+ * its resolvers wake it. */
+static bool
+has_own_descriptor(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080f00;
+}
+
+/* As when nginx runs out of worker_connections: that job fails, at once, or
+ * both do; then all goes on. */
 static void
 test_loop_refuses_to_watch(void **state)
 {
     wba_fetch_request_t request = request_of(url_of(GOOD, "a.test", "/ok"));
     record_t r, other;
-    int n, failed = 0;
+    int n, refused, ok, failed = 0;
 
     (void) state;
     for (n = 1; n < 100; n++) {
@@ -239,13 +258,15 @@ test_loop_refuses_to_watch(void **state)
         if (eye.watch_calls < n) {
             break;
         }
-        assert_int_equal((r.result.error == WBA_FETCH_DESCRIPTORS)
-                             + (other.result.error == WBA_FETCH_DESCRIPTORS),
-                         1);
-        assert_int_equal((r.result.error == WBA_FETCH_OK)
-                             + (other.result.error == WBA_FETCH_OK),
-                         1);
+        refused = (r.result.error == WBA_FETCH_DESCRIPTORS)
+                  + (other.result.error == WBA_FETCH_DESCRIPTORS);
+        ok = (r.result.error == WBA_FETCH_OK)
+             + (other.result.error == WBA_FETCH_OK);
+        assert_int_equal(refused + ok, 2);
+        assert_true(refused == 1 || (has_own_descriptor() && refused == 2));
         failed++;
+        run(&request, &r);
+        assert_int_equal(r.result.error, WBA_FETCH_OK);
     }
     assert_in_range(failed, 2, 98);
 }

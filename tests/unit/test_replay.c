@@ -85,6 +85,9 @@ test_sizes(void **state)
     for (n = 0; n < UINT64_C(40) << 30; n += 1 + n / 3) {
         size_t size = wba_replay_size(n);
 
+        if (size == SIZE_MAX) { /* more than 32 bits address */
+            break;
+        }
         assert_true(wba_replay_rated(size) >= n);
         assert_true(wba_replay_rated(size - 1) <= wba_replay_rated(size));
         if (n >= 400) {
@@ -92,9 +95,15 @@ test_sizes(void **state)
             assert_true(wba_replay_rated(size) <= n + n / 20);
         }
     }
-    assert_true(wba_replay_size(UINT64_C(300000000)) > UINT64_C(1) << 32);
+    assert_true(n > 100000000);
     assert_true(wba_replay_size(UINT64_MAX) == SIZE_MAX);
+#if SIZE_MAX > UINT32_MAX
+    assert_true(n >= UINT64_C(40) << 30);
+    assert_true(wba_replay_size(UINT64_C(300000000)) > UINT64_C(1) << 32);
     assert_true(wba_replay_rated(SIZE_MAX) > UINT64_C(1) << 32);
+#else
+    assert_true(wba_replay_size(UINT64_C(300000000)) == SIZE_MAX);
+#endif
     assert_int_equal(wba_replay_rated(0), 0);
     assert_int_equal(wba_replay_rated(bytes_for(1) - 1), 0);
 }

@@ -2,6 +2,7 @@
 """HTTP clients which send what they are told, byte by byte if need be."""
 
 import concurrent.futures
+import os
 import re
 import socket
 import ssl
@@ -136,10 +137,10 @@ def load(count, make, threads=50):
 
 def curl(port, request, *options, tls=False, name="shop.test"):
     """The request by curl, which chooses :authority by Host; the response and
-    the HTTP version used.  options such as --http2."""
+    the HTTP version used.  options such as --http2; CURL is another curl."""
     url = "%s://%s:%d%s" % ("https" if tls else "http", name, port,
                             request.target)
-    args = ["curl", "-sS", "-i", "--path-as-is", "--globoff", "--noproxy", "*",
+    args = [os.environ.get("CURL") or "curl", "-sS", "-i", "--path-as-is", "--globoff", "--noproxy", "*",
             "--max-time", str(DEADLINE), "-X", request.method,
             "--resolve", "%s:%d:127.0.0.1" % (name, port), *options]
     if tls:

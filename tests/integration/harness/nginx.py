@@ -26,14 +26,24 @@ import time
 from . import agents, ports
 
 BAD = re.compile(r"\[(alert|emerg)\]|Sanitizer|runtime error|"
-                 r"exited on signal|open socket .* left")
+                 r"exited on signal|open socket .* left|"
+                 r"^==\d+== (?!  )(?!\s*$)")
+
+# valgrind with its options: nginx is then one process alone, as the titles of
+# those under valgrind say nothing.  What it prints (with -q) are findings.
+WRAPPER = os.environ.get("NGINX_WRAPPER", "").split()
+
+# The sanitizers' libraries, which a new binary needs as well.
+PRELOAD = os.environ.get("NGINX_PRELOAD", "")
+SANITIZED = "asan" in PRELOAD
 
 GLOBALS = """\
 daemon off;
 pid logs/nginx.pid;
 error_log logs/error.log info;
 %%LOAD%%
-"""
+""" + ("master_process off;\n" if WRAPPER else "") \
+    + ("env LD_PRELOAD;\nenv ASAN_OPTIONS;\n" if PRELOAD else "")
 
 HTTP = """\
 client_body_temp_path temp/body;
@@ -138,14 +148,14 @@ class Nginx:
     # Life
 
     def command(self, *more):
-        return [self.binary, "-p", "%s/" % self.dir, "-e", "logs/error.log",
-                "-c", "nginx.conf", *more]
+        return [*WRAPPER, self.binary, "-p", "%s/" % self.dir, "-e",
+                "logs/error.log", "-c", "nginx.conf", *more]
 
     def environment(self):
-        """NGINX_PRELOAD (the sanitizers') comes before everything else."""
-        preload = [os.environ.get("NGINX_PRELOAD", "")]
-        if self.names:
-            preload.append(str(self.names.library))
+        """NGINX_PRELOAD (the sanitizers') comes last: allocations that a shim
+        lets pass are theirs."""
+        preload = [str(self.names.library)] if self.names else []
+        preload.append(PRELOAD)
         if not any(preload):
             return None
         more = self.names.environment() if self.names else {}
@@ -201,6 +211,8 @@ class Nginx:
 
     def workers(self):
         """Process ids of the workers that serve."""
+        if WRAPPER:
+            return {self.process.pid}
         return {pid for pid, title in self.processes().items()
                 if "worker process" in title and "shutting" not in title}
 

@@ -23,7 +23,7 @@ def pytest_addoption(parser):
     try:
         parser.addoption("--nginx", help="the nginx to run",
                          default=os.environ.get("NGINX_BINARY", "/usr/sbin/nginx"))
-        parser.addoption("--module", help="the module to load",
+        parser.addoption("--module", help="the module to load; empty: built in",
                          default=os.environ.get("MODULE", MODULE))
     except ValueError:
         pass    # the neighbouring folder of tests did so already
@@ -40,18 +40,17 @@ def pytest_make_parametrize_id(val, argname):
 
 @pytest.fixture(scope="session")
 def binaries(request):
-    """(nginx, module), the module's path absolute."""
-    module = (ROOT / request.config.getoption("--module")).resolve()
-    return request.config.getoption("--nginx"), module
+    """(nginx, module), the module's path absolute; None: it is built in."""
+    module = request.config.getoption("--module")
+    return (request.config.getoption("--nginx"),
+            (ROOT / module).resolve() if module else None)
 
 
 def shim(binaries, name):
-    """A library of shims/, built beside the module."""
-    library = pathlib.Path(os.environ.get(
-        "%s_SHIM" % name.upper(), binaries[1].parent / "tests" / name)
-    ).with_suffix(".so")
-    assert library.exists(), "run make integration, or set %s_SHIM" % \
-        name.upper()
+    """A library of shims/, built beside the module or in the folder SHIMS."""
+    folder = os.environ.get("SHIMS") or binaries[1].parent / "tests"
+    library = pathlib.Path(folder, name + ".so")
+    assert library.exists(), "run make integration, or set SHIMS"
     return library
 
 

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reloads as fast as the master takes them, of a shop and of a plain nginx
+beside it: the master's memory is flat."""
+
+import re
+import signal
+import time
+
+from harness.nginx import GLOBALS, Nginx, wait_for
+
+from shop import CONF, FILES, anonymous, descriptors, private
+
+# Over the second half of the reloads, kilobytes more than the plain nginx's
+# master grows meanwhile: of 250 reloads, one for each.
+FLAT = 256
+
+
+def without_the_module(conf):
+    """The same configuration, but for what is ours."""
+    conf = conf.replace("%%DIRECTORIES%%", "").replace("%%ECHO%%", "")
+    conf = re.sub(r"web_bot_auth_directory \w+ \{[^}]*\}", "", conf)
+    return re.sub(r"(location = /json \{ )?web_bot_auth\w*[^;]*;( \})?",
+                  lambda m: "" if m[1] or not m[2] else m[2], conf)
+
+
+class Master:
+    """One nginx that is reloaded again and again."""
+
+    def __init__(self, name, nginx):
+        self.name = name
+        self.nginx = nginx.start()
+        self.sizes = []
+
+    def reload(self):
+        """Returns when the master has taken it: the old workers end by
+        themselves, some generations at a time."""
+        old = self.nginx.workers()
+        self.nginx.process.send_signal(signal.SIGHUP)
+        wait_for("new workers",
+                 lambda: len(self.nginx.workers() - old) >= 2, 60)
+
+    def settle(self):
+        wait_for("old workers to end",
+                 lambda: len(self.nginx.processes()) == 2, 60)
+        pid = self.nginx.process.pid
+        self.sizes.append({"private_kb": private(pid),
+                           "anonymous_kb": anonymous(pid),
+                           "descriptors": descriptors(pid)})
+
+    def growth(self, what):
+        return self.sizes[-1][what] - self.sizes[len(self.sizes) // 2][what]
+
+
+def run(count, binary, module, values, complain, over):
+    """count reloads of each; what came of it.  over: an event that ends it
+    early, which is a finding."""
+    usual = {**values, "DRY": "off", "FILE": "",
+             "STORE": "shared", "GLOBALS": GLOBALS.replace("info;", "notice;")}
+    masters = []
+    began = time.monotonic()
+    try:
+        masters.append(Master("module", Nginx(binary, module, CONF, FILES,
+                                              **usual)))
+        masters.append(Master("plain", Nginx(
+            binary, None, without_the_module(CONF), FILES, **usual)))
+        for master in masters:
+            for _ in range(3):
+                master.reload()
+            master.settle()
+        for part in range(10):
+            for _ in range(count // 10):
+                for master in masters:
+                    master.reload()
+                if over.is_set():
+                    complain("reloads: no time for %d" % count)
+                    return {"reloads": part * (count // 10)}
+            for master in masters:
+                master.settle()
+        return verdict(masters, count // 10 * 10, complain,
+                       time.monotonic() - began)
+    finally:
+        for master in masters:
+            try:
+                master.nginx.stop()
+            except AssertionError as failure:
+                complain("reloads, %s: %s" % (master.name, failure))
+
+
+def verdict(masters, count, complain, seconds):
+    module, plain = masters
+    more = {what: module.growth(what) - max(plain.growth(what), 0)
+            for what in ("private_kb", "anonymous_kb")}
+    for what, kb in more.items():
+        if kb > FLAT:
+            complain("the master grew by %d KB in the second half of %d "
+                     "reloads, a plain one by %d (%s)" % (
+                         module.growth(what), count, plain.growth(what), what))
+    if module.growth("descriptors") > 0:
+        complain("the master has %d descriptors more after the second half "
+                 "of %d reloads" % (module.growth("descriptors"), count))
+    return {"reloads": count, "seconds": round(seconds, 1), "flat_kb": FLAT,
+            "more_than_plain": more,
+            **{m.name: m.sizes for m in masters}}
