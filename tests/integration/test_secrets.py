@@ -207,6 +207,18 @@ def test_no_nonce_signature_or_content_is_logged(start):
     assert not [text for text in private if text in everything]
 
 
+def test_what_nginx_itself_logs(start):
+    """Before any module sees it: a field that is too long.  docs/security.md
+    says so, and to keep error_log at notice."""
+    for level in ("info", "notice"):
+        nginx = start(level)
+        request = get(nonce="an-own-nonce" + "x" * 9000)
+        assert fetch(nginx.port(), request).status == 400
+        logged = "an-own-nonce" in nginx.error_log
+        assert logged == (level == "info"), level
+    assert not nginx.refusals()
+
+
 # Passwords and private keys
 
 @pytest.mark.parametrize("given", ["url", "file"])
