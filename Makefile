@@ -432,6 +432,9 @@ $(BUILD)/nonces: tests/bench/nonces.c $(CORE_LIB)
 $(BUILD)/verdicts: tests/bench/verdicts.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
+$(BUILD)/timing: tests/bench/timing.c $(CORE_LIB)
+	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
 .PHONY: bench
 bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=270, DOC=1)
 	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(INTEROP)/node_modules
@@ -459,6 +462,10 @@ bench-nonces: $(BUILD)/nonces ## measure the nonce table alone: fills, sizes, pr
 .PHONY: bench-verdicts
 bench-verdicts: $(BUILD)/verdicts ## measure what the cache for static signatures saves
 	@$(BUILD)/verdicts
+
+.PHONY: bench-timing
+bench-timing: $(BUILD)/timing ## see what can be told from the time of a refusal, by statistics
+	@$(BUILD)/timing
 
 .PHONY: bench-flood
 bench-flood: all $(BUILD)/load ## measure plain pages during a flood of forgeries
