@@ -99,7 +99,7 @@ WBA := $(BUILD)/wba
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 SHIMS := $(BUILD)/unit/slow_resolver.so
-PRELOADED := $(addprefix $(BUILD)/tests/,names.so trust.so faults.so)
+PRELOADED := $(addprefix $(BUILD)/tests/,names.so trust.so faults.so dies.so)
 SF_FILTER := $(BUILD)/sf_filter
 
 .PHONY: all
@@ -365,25 +365,26 @@ COVERAGE := $(PYTHON) tests/coverage/coverage.py
 GCOV := $(CURDIR)/build/gcov
 
 .PHONY: coverage
-coverage: test-deps ## measure by gcov what the tests run, lines and branches (30 minutes)
+coverage: test-deps ## measure by gcov what the tests run, in 20 minutes (DOC=1)
 	@$(MAKE) --no-print-directory FLAVOUR=gcov all
 	@$(COVERAGE) begin $(GCOV)
 	@$(MAKE) --no-print-directory FLAVOUR=gcov unit
 	@$(COVERAGE) collect $(GCOV) unit
 	@$(MAKE) --no-print-directory FLAVOUR=gcov integration
 	@$(COVERAGE) collect $(GCOV) integration
-	@$(COVERAGE) report $(GCOV) docs/coverage.md
+	@$(if $(DOC),$(COVERAGE) document $(GCOV))
+	@$(COVERAGE) report $(GCOV)
 
-# What decides, by what it compares and in what it counts.
+# What decides.  Of other files FILES may ask as well; nobody has argued their
+# survivors yet.
 FILES ?= $(addprefix src/core/,judge.c profile.c rules.c verify.c verify_keys.c \
-	verify_read.c verify_try.c replay.c forgery.c sigbase.c component.c \
-	siginput.c freshness.c)
+	verify_read.c verify_try.c sigbase.c replay.c)
 
 .PHONY: mutants
-mutants: $(SHIMS) ## change one thing in FILES at a time: some unit test must fail (hours)
-	@PYTHONDONTWRITEBYTECODE=1 nice $(PYTHON) tests/mutation/run.py \
-	    --build build/mutation --cflags '$(filter-out $(SAN),$(CFLAGS))' \
-	    --libs '$(LIBS)' $(MUTANTS_ARGS) $(FILES)
+mutants: $(SHIMS) ## change one thing in what decides at a time: some unit test must fail (an hour; DOC=1)
+	@PYTHONDONTWRITEBYTECODE=1 nice -n 5 $(PYTHON) tests/mutation/run.py \
+	    --build build/mutation --jobs 2 --cflags '$(filter-out $(SAN),$(CFLAGS))' \
+	    --libs '$(LIBS)' $(if $(DOC),--document) $(MUTANTS_ARGS) $(FILES)
 
 # --- other nginx, other systems
 
