@@ -313,10 +313,11 @@ class System:
             quoted = " ".join(pytest("", HTTP3_TESTS))
             result += ", %d over HTTP/3" % self.inside(
                 tested, files + quoted, cc + "-http3")
-        if cc == "gcc":
-            result += ", packages: %d checks" % self.inside(
-                tested, "make package-test", "packages")
-        return result
+        return result + (self.packages() if cc == "gcc" else "")
+
+    def packages(self):
+        return ", packages: %d checks" % self.inside(
+            tested, "make package-test", "packages")
 
 
 def systems(build, only, packages):
