@@ -117,7 +117,7 @@ class Traffic:
             self.pipelined(shop, trials[:4])
             return
         for trial in trials:
-            trial.kind, trial.reused = "HTTP/2 stream", True
+            trial.kind = "HTTP/2 stream"
         doomed = [kinds.any_kind_of_stream(shop)
                   for _ in range(random.randint(0, 5))]
         start = time.monotonic()
@@ -125,6 +125,7 @@ class Traffic:
             shop.port_h2, [t.request for t in trials],
             [t.request for t in doomed])
         for trial, answer in zip(trials, answers):
+            trial.reused = answer is clients.UNTAKEN
             self.judge(trial, start, answer)
         for trial in doomed:
             trial.kind = "RST_STREAM"

@@ -86,16 +86,14 @@ class Trouble:
             self.refused_reload(shop)
             return
         with self.span("reload " + shop.name):
-            old = shop.nginx.workers()
-            shop.nginx.process.send_signal(signal.SIGHUP)
-            if random.random() < 0.2:       # before the first has come true
-                time.sleep(random.uniform(0, 0.1))
+            for _ in range(random.choice((1, 1, 1, 2))):
+                old = shop.nginx.processes()
                 shop.nginx.process.send_signal(signal.SIGHUP)
-            wait_for("new workers", lambda: len(shop.nginx.workers() - old)
-                     >= 2, 30)
+                wait_for("new workers",
+                         lambda: len(shop.nginx.workers() - set(old)) >= 2, 30)
             # Their connections end, or some client is stuck.
             wait_for("old workers to end", lambda: self.over.is_set()
-                     or not old & set(shop.nginx.processes()), 60)
+                     or not set(old) & set(shop.nginx.processes()), 60)
 
     def refused_reload(self, shop):
         """Of a configuration that is wrong, which changes nothing."""

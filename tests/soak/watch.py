@@ -13,7 +13,7 @@ from shop import anonymous
 # Kilobytes and descriptors, each with what they are made of.
 WORKER_PEAK = 40 * 1024     # 80 connections, bodies of 240 KB, a set of 2 MB
                             # that is no JSON
-WORKER_GROWTH = 1024        # while one worker serves on, warm already
+WORKER_GROWTH = 512         # while one worker serves on, warm already
 WORKER_FDS = 200            # 20 clients, their upstreams and files, and its own
 FDS_GROWTH = 2              # between two moments of rest: a cached connection
 MASTER_GROWTH = 2048        # over all reloads under traffic
