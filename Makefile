@@ -225,6 +225,8 @@ $(BUILD)/unit/%: tests/unit/%.c $(UNIT_MORE) $(FETCH_LIB) $(CORE_LIB)
 	    -o $@ $< $(UNIT_MORE) $(FETCH_LIB) $(CORE_LIB) $(UNIT_LD) -lcmocka \
 	    $(LIBS)
 
+$(BUILD)/unit/test_crypto_prefetch: LIBS += -lssl
+
 $(BUILD)/unit/%.so: tests/unit/%.c
 	@mkdir -p $(@D)
 	@$(CC) -std=c11 -D_GNU_SOURCE $(OPT) $(WARN) -fPIC -shared -o $@ $< -ldl
@@ -321,7 +323,8 @@ valgrind: all $(UNIT_BIN) $(PRELOADED) $(PROMTOOL) ## a part of the unit tests, 
 	    $(PYTEST) $(VALGRIND_TESTS:%=tests/integration/%.py) $(PYTEST_ARGS)
 
 .PHONY: torture
-torture: all $(PRELOADED) ## fail every allocation and system call in turn; make test takes samples
+torture: all $(PRELOADED) $(BUILD)/unit/test_crypto_prefetch ## fail every allocation and system call in turn; make test takes samples
+	@TORTURE=all $(BUILD)/unit/test_crypto_prefetch
 	@TORTURE=all $(PYTEST) tests/integration -k torture $(PYTEST_ARGS)
 
 INTEROP := build/interop
@@ -430,6 +433,9 @@ $(BUILD)/nonces: tests/bench/nonces.c $(CORE_LIB)
 $(BUILD)/verdicts: tests/bench/verdicts.c $(CORE_LIB)
 	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
 
+$(BUILD)/timing: tests/bench/timing.c $(CORE_LIB)
+	@$(CC) $(CFLAGS) -o $@ $< $(CORE_LIB) $(LIBS)
+
 .PHONY: bench
 bench: bench-deps ## measure side by side on loopback, in 5 minutes (BENCH_SECONDS=270, DOC=1)
 	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(INTEROP)/node_modules
@@ -457,6 +463,10 @@ bench-nonces: $(BUILD)/nonces ## measure the nonce table alone: fills, sizes, pr
 .PHONY: bench-verdicts
 bench-verdicts: $(BUILD)/verdicts ## measure what the cache for static signatures saves
 	@$(BUILD)/verdicts
+
+.PHONY: bench-timing
+bench-timing: $(BUILD)/timing ## see what can be told from the time of a refusal, by statistics
+	@$(BUILD)/timing
 
 .PHONY: bench-flood
 bench-flood: all $(BUILD)/load ## measure plain pages during a flood of forgeries

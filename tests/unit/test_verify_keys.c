@@ -251,7 +251,8 @@ offer_all(kit_t *k)
 }
 
 /* Several keys under one kid: those of a directory, then the next one's, and
- * no more than WBA_MAX_CANDIDATES. */
+ * no more than WBA_MAX_CANDIDATES; but however many a directory publishes under
+ * another's kid, they do not keep the other's out. */
 static void
 candidates(void **state)
 {
@@ -269,15 +270,42 @@ candidates(void **state)
         }
         kit_put(k, kit_directory(k, "second", "tap", NULL), ALICE, "shared");
         kit_once(k, ALICE, TAP("n") ";keyid=\"shared\"");
-        expect_verdict(k, wrong[i] < WBA_MAX_CANDIDATES
-                              ? WBA_REASON_OK
-                              : WBA_REASON_BAD_SIGNATURE);
-        if (wrong[i] < WBA_MAX_CANDIDATES) {
-            assert_ptr_equal(k->verdict.signature->directory,
-                             &k->directories[1]);
-        }
+        expect_verdict(k, WBA_REASON_OK);
+        assert_ptr_equal(k->verdict.signature->directory, &k->directories[1]);
         kit_free(k);
     }
+}
+
+/* As many directories as there are candidates each have one that is tried, the
+ * first of those that publish many as well; one more has none. */
+static void
+many_under_one_kid_in_many(void **state)
+{
+    kit_t *k = kit_new();
+    unsigned i, j;
+
+    (void) state;
+    for (i = 0; i < WBA_MAX_CANDIDATES + 1; i++) {
+        kit_directory(k, "x", "tap", NULL);
+        for (j = 0; j < 5; j++) {
+            kit_put(k, i, i < WBA_MAX_CANDIDATES - 1 ? BOB : ALICE, "shared");
+        }
+    }
+    kit_request(k, HEAD);
+    kit_sign(k, ALICE, "sig1", TAP("n") ";keyid=\"shared\"");
+    k->stop = WBA_NEED_KEY;
+    kit_run(k);
+    offer_all(k);
+    assert_int_equal(k->verify.ncandidates, WBA_MAX_CANDIDATES);
+    for (i = 0; i < WBA_MAX_CANDIDATES; i++) {
+        assert_int_equal(k->verify.candidates[i].directory, i);
+    }
+    k->stop = WBA_DONE;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    assert_ptr_equal(k->verdict.signature->directory,
+                     &k->directories[WBA_MAX_CANDIDATES - 1]);
+    kit_free(k);
 }
 
 /* A directory that publishes others' thumbprints as kids, however many times,
@@ -664,6 +692,7 @@ main(void)
         cmocka_unit_test(agentless_bot),
         cmocka_unit_test(keyid_forms),
         cmocka_unit_test(candidates),
+        cmocka_unit_test(many_under_one_kid_in_many),
         cmocka_unit_test(squatted_thumbprint),
         cmocka_unit_test(one_key_in_many),
         cmocka_unit_test(thumbprint_unasked),
