@@ -13,7 +13,7 @@ from .names import Names
 
 POOL, HEAP, CALLS = 1, 2, 4
 EVERYWHERE, MODULE = 0, 1
-CHILDREN = -1
+CHILDREN, MASTER = -1, -2
 
 # control_t of shims/faults.c
 ASKED = struct.Struct("=IIiiQIi32s")

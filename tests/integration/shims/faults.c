@@ -51,6 +51,7 @@ enum { POOL = 1, HEAP = 2, CALLS = 4 };
 #define SCOPE_MODULE 1
 
 #define CHILDREN (-1) /* as pid: every process but the master */
+#define MASTER (-2)   /* and the master, which has no number yet */
 
 #define DEPTH 40
 #define SITES 16384
@@ -65,7 +66,7 @@ typedef struct {
     /* what the test asks for */
     _Atomic uint32_t families; /* that count now; 0: none */
     uint32_t scope;
-    int32_t pid;   /* whose calls; 0: anybody's, or CHILDREN */
+    int32_t pid;   /* whose calls; 0: anybody's, CHILDREN or MASTER */
     int32_t error; /* errno then; 0: what is usual for the call */
     uint64_t at;   /* the call that fails, from 1; 0: none */
     uint32_t onward; /* and all that follow */
@@ -184,6 +185,9 @@ is_other_process(void)
 
     if (pid == CHILDREN) {
         return (int32_t) getpid() == control->master;
+    }
+    if (pid == MASTER) {
+        return (int32_t) getpid() != control->master;
     }
     return pid != 0 && pid != (int32_t) getpid();
 }
