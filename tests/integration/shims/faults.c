@@ -69,7 +69,7 @@ typedef struct {
     int32_t pid;   /* whose calls; 0: anybody's, CHILDREN or MASTER */
     int32_t error; /* errno then; 0: what is usual for the call */
     uint64_t at;   /* the call that fails, from 1; 0: none */
-    uint32_t onward; /* and all that follow */
+    uint32_t onward; /* 1: and all that follow; 2: those from the same place */
     int32_t tracked; /* whose blocks are counted */
     char only[32];   /* the one call that counts, unless empty */
 
@@ -236,14 +236,25 @@ note_site(uint64_t seen, const char *name, uintptr_t at)
 }
 
 static int
+is_asked_for(uint64_t seen, uintptr_t at)
+{
+    uint64_t first = control->at;
+
+    if (first == 0 || seen < first) {
+        return 0;
+    }
+    return seen == first || control->onward == 1
+           || (control->onward == 2 && first <= SITES
+               && at == control->sites[first - 1].at);
+}
+
+static int
 count(const char *name, void *const *frames, int n, uintptr_t at)
 {
     uint64_t seen = atomic_fetch_add(&control->seen, 1) + 1;
 
     note_site(seen, name, at);
-    if (control->at == 0
-        || (seen != control->at && (!control->onward || seen < control->at)))
-    {
+    if (!is_asked_for(seen, at)) {
         return 0;
     }
     if (atomic_fetch_add(&control->failed, 1) == 0) {
