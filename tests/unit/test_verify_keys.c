@@ -355,16 +355,14 @@ squatted_thumbprint(void **state)
     }
 }
 
-/* Where more directories have the very key than are tried, the first ones
- * are. */
+/* Directories with alice's key, and those that are tried, from number first
+ * on. */
 static void
-one_key_in_many(void **state)
+many_have_it(kit_t *k, unsigned n, unsigned first)
 {
-    kit_t *k = kit_new();
     unsigned i;
 
-    (void) state;
-    for (i = 0; i < WBA_MAX_CANDIDATES + 2; i++) {
+    for (i = 0; i < n; i++) {
         kit_put(k, kit_directory(k, "x", "tap", NULL), ALICE, NULL);
     }
     kit_request(k, HEAD);
@@ -374,13 +372,29 @@ one_key_in_many(void **state)
     offer_all(k);
     assert_int_equal(k->verify.ncandidates, WBA_MAX_CANDIDATES);
     for (i = 0; i < WBA_MAX_CANDIDATES; i++) {
-        assert_int_equal(k->verify.candidates[i].directory, i);
+        assert_int_equal(k->verify.candidates[i].directory, first + i);
     }
     k->stop = WBA_DONE;
     kit_run(k);
     expect_verdict(k, WBA_REASON_OK);
-    assert_ptr_equal(k->verdict.signature->directory, &k->directories[0]);
+    assert_ptr_equal(k->verdict.signature->directory, &k->directories[first]);
     kit_free(k);
+}
+
+/* Where more directories have the very key than are tried, the first ones
+ * are; who only calls itself so, ahead of them, is the one to go. */
+static void
+one_key_in_many(void **state)
+{
+    kit_t *k = kit_new();
+
+    (void) state;
+    many_have_it(k, WBA_MAX_CANDIDATES + 2, 0);
+
+    k = kit_new();
+    kit_put(k, kit_directory(k, "squatter", "tap", NULL), BOB,
+            k->keys[ALICE].text);
+    many_have_it(k, WBA_MAX_CANDIDATES, 1);
 }
 
 /* Where a profile knows keys by kid alone, a thumbprint is no better. */
@@ -572,6 +586,14 @@ algorithms(void **state)
                               ? WBA_REASON_ALG_NOT_ALLOWED
                               : t[i].reason);
     }
+    kit_free(k);
+
+    k = kit_shop();
+    k->directories[D_A].profile.algorithms = WBA_ALG_ECDSA_P256_SHA256;
+    kit_request(k, SENDS_AGENT(AGENT_A));
+    kit_sign(k, BOB, "sig1", BOT_A);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_ALG_NOT_ALLOWED);
     kit_free(k);
 }
 
