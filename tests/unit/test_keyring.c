@@ -327,8 +327,8 @@ hostile_kid(void **state)
     drop(sets[1]);
 }
 
-/* A key that has the keyid for its thumbprint is yielded, whatever number of its
- * neighbours in the set have it for a kid, before or behind it. */
+/* A key that has the keyid for its thumbprint is yielded, whatever number of
+ * its neighbours in the set have it for a kid, before or behind it. */
 static void
 neighbours_in_a_set(void **state)
 {
