@@ -319,12 +319,31 @@ enum {
 
 static any_pt pool_real[POOL_COUNT];
 
+/* nginx says of each pool that found no memory. */
+static word_t
+no_pool(word_t bad)
+{
+    static void (*say)(word_t level, void *log, int error, const char *, ...);
+    static void *const *const *cycle; /* its third member is the log */
+    void *symbol;
+
+    inside++;
+    if (say == NULL) {
+        symbol = dlsym(RTLD_DEFAULT, "ngx_log_error_core");
+        memcpy(&say, &symbol, sizeof(say));
+        cycle = dlsym(RTLD_DEFAULT, "ngx_cycle");
+    }
+    say(1, (*cycle)[2], ENOMEM, "malloc(0) failed");
+    inside--;
+    return bad;
+}
+
 #define POOL_WRAPPER(name, bad)                                               \
     static word_t wrap_##name(word_t a, word_t b, word_t c, word_t d,         \
                               word_t e, word_t f)                             \
     {                                                                         \
         if (fails(POOL, #name, (word_t) __builtin_return_address(0))) {       \
-            return (word_t) (bad);                                            \
+            return no_pool((word_t) (bad));                                   \
         }                                                                     \
         return pool_real[INDEX_##name](a, b, c, d, e, f);                     \
     }
