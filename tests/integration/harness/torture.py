@@ -14,7 +14,7 @@ import time
 from .client import fetch
 from .expect import IDENTITY, REASONS, default_status, seen
 from .faults import CALLS, CHILDREN, EVERYWHERE, HEAP, MODULE, POOL
-from .nginx import wait_for
+from .nginx import SANITIZED, wait_for
 from .signer import Request
 
 POINTS = os.environ.get("TORTURE", "2")
@@ -84,12 +84,14 @@ class Torture:
         Faults.ask()."""
         wrong, total = [], 0
         for kind in kinds:
+            if SANITIZED and KINDS[kind][0] == HEAP:
+                continue    # ASan's malloc comes before the shim's
             one = Sweep(self, kind, (act, check, recover), how)
             one.run(every, lossy, most)
             wrong += one.wrong
             total += one.total
         assert not wrong, "TORTURE_SEED=%s\n%s" % (SEED, "\n".join(wrong))
-        assert total >= least, total
+        assert SANITIZED or total >= least, total
 
     def check_idle(self, status_port):
         """Nobody waits: the one request that nginx has is ours."""
