@@ -7,7 +7,6 @@
  * written.
  */
 #include <curl/curl.h>
-#include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <jansson.h>
 #include <openssl/bn.h>
@@ -233,13 +232,10 @@ WRAP(json_t *, json_loadb,
      LEAVE)
 WRAP(int, redisReaderGetReply, (redisReader *reader, void **reply),
      (reader, reply), NOTHING, OUT(reply, sizeof(*reply)))
-WRAP(redisAsyncContext *, redisAsyncConnect, (const char *address, int port),
-     (address, port), ENTER, LEAVE)
-WRAP(redisAsyncContext *, redisAsyncConnectUnix, (const char *path), (path),
-     ENTER, LEAVE)
-WRAP_VOID(redisAsyncFree, (redisAsyncContext *ac), (ac), ENTER, LEAVE)
-WRAP_VOID(redisAsyncHandleRead, (redisAsyncContext *ac), (ac), ENTER, LEAVE)
-WRAP_VOID(redisAsyncHandleWrite, (redisAsyncContext *ac), (ac), ENTER, LEAVE)
+WRAP(int, redisGetReplyFromReader, (redisContext *c, void **reply), (c, reply),
+     NOTHING, OUT(reply, sizeof(*reply)))
+WRAP_VOID(redisFree, (redisContext *c), (c), ENTER, LEAVE)
+WRAP(int, redisBufferRead, (redisContext *c), (c), ENTER, LEAVE)
 
 /* --- libcurl: of information, a pointer or a number of that size */
 
