@@ -397,6 +397,31 @@ one_key_in_many(void **state)
     many_have_it(k, WBA_MAX_CANDIDATES, 1);
 }
 
+/* The last one that is named by kid alone goes, wherever it stands. */
+static void
+the_last_goes(void **state)
+{
+    static const unsigned left[WBA_MAX_CANDIDATES] = { 0, 1, 2, 4 };
+    kit_t *k = kit_new();
+    unsigned i;
+
+    (void) state;
+    for (i = 0; i < WBA_MAX_CANDIDATES + 1; i++) {
+        kit_put(k, kit_directory(k, "x", "tap", NULL), i % 2 ? BOB : ALICE,
+                i % 2 ? k->keys[ALICE].text : NULL);
+    }
+    kit_request(k, HEAD);
+    kit_sign(k, ALICE, "sig1", TAP("n"));
+    k->stop = WBA_NEED_KEY;
+    kit_run(k);
+    offer_all(k);
+    assert_int_equal(k->verify.ncandidates, WBA_MAX_CANDIDATES);
+    for (i = 0; i < WBA_MAX_CANDIDATES; i++) {
+        assert_int_equal(k->verify.candidates[i].directory, left[i]);
+    }
+    kit_free(k);
+}
+
 /* Where a profile knows keys by kid alone, a thumbprint is no better. */
 static void
 thumbprint_unasked(void **state)
@@ -694,7 +719,7 @@ main(void)
         cmocka_unit_test(candidates),
         cmocka_unit_test(many_under_one_kid_in_many),
         cmocka_unit_test(squatted_thumbprint),
-        cmocka_unit_test(one_key_in_many),
+        cmocka_unit_test(one_key_in_many), cmocka_unit_test(the_last_goes),
         cmocka_unit_test(thumbprint_unasked),
         cmocka_unit_test(candidate_rules),
         cmocka_unit_test(candidate_reasons),
