@@ -47,6 +47,12 @@ typedef struct {
  * WBA_OK or WBA_UNSUPPORTED (libsodium did not start). */
 wba_status_t wba_crypto_init(void);
 
+/* Before processes are forked that shall survive a lack of memory: makes what
+ * libcrypto makes once, of what verifying and TLS need.  WBA_OK or
+ * WBA_NO_MEMORY: this process, and its children, may lack some algorithm for
+ * good. */
+wba_status_t wba_crypto_prefetch(void);
+
 /* The algorithm of a name, whether RFC 9421's (ed25519), JOSE's (EdDSA,
  * Ed25519, ES256, PS256, PS512) or TAP's (rsa-pss-sha256); WBA_ALG_NONE for
  * any other, HMAC among them. */

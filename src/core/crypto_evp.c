@@ -143,14 +143,13 @@ rsa_key(const wba_key_t *key)
 /* Errors. */
 
 /*
- * Takes away the errors since mark_errors().  True: memory ran out.  Often
- * libcrypto does not say so, but malloc does, in errno.  Where libcrypto does,
- * it reports what failed first, then what failed because of it, so all errors
- * are looked at; where there were others before ours (left for whoever made
- * them) only the last can be.
+ * Often libcrypto does not say so, but malloc does, in errno.  Where libcrypto
+ * does, it reports what failed first, then what failed because of it, so all
+ * errors are looked at; where there were others before ours (left for whoever
+ * made them) only the last can be.
  */
-static bool
-forget_errors(bool clean)
+bool
+wba_evp_forget_errors(bool clean)
 {
     bool memory = errno == ENOMEM;
     unsigned long error;
@@ -199,7 +198,7 @@ matches(EVP_PKEY *key, const scheme_t *scheme, wba_str_t signature,
     return ok;
 }
 
-/* After mark_errors(), at the end of the caller; frees key. */
+/* After wba_evp_mark_errors(), at the end of the caller; frees key. */
 static wba_status_t
 conclude(EVP_PKEY *key, const scheme_t *scheme, wba_str_t signature,
          wba_str_t base, bool clean)
@@ -207,14 +206,14 @@ conclude(EVP_PKEY *key, const scheme_t *scheme, wba_str_t signature,
     bool ok = key != NULL && matches(key, scheme, signature, base);
 
     EVP_PKEY_free(key);
-    if (forget_errors(clean) && !ok) {
+    if (wba_evp_forget_errors(clean) && !ok) {
         return WBA_NO_MEMORY;
     }
     return ok ? WBA_OK : WBA_INVALID;
 }
 
-static bool
-mark_errors(void)
+bool
+wba_evp_mark_errors(void)
 {
     bool clean = ERR_peek_error() == 0;
 
@@ -262,7 +261,7 @@ wba_evp_verify_p256(const wba_key_t *key, wba_str_t signature, wba_str_t base)
     der[0] = 0x30;
     der[1] = (uint8_t) (end - der - 2);
 
-    clean = mark_errors();
+    clean = wba_evp_mark_errors();
     return conclude(p256_key(point), &scheme,
                     wba_str(der, (size_t) (end - der)), base, clean);
 }
@@ -281,7 +280,7 @@ verify_pss(const wba_key_t *key, const scheme_t *scheme, wba_str_t signature,
     {
         return WBA_INVALID;
     }
-    clean = mark_errors();
+    clean = wba_evp_mark_errors();
     return conclude(rsa_key(key), scheme, signature, base, clean);
 }
 

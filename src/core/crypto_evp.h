@@ -22,4 +22,10 @@ wba_status_t wba_evp_verify_pss_sha512(const wba_key_t *key,
 wba_status_t wba_evp_verify_pss_sha256(const wba_key_t *key,
                                        wba_str_t signature, wba_str_t base);
 
+/* Around calls of libcrypto, whose errors since wba_evp_mark_errors() the other
+ * takes away.  It is given what the first one returned, and answers whether
+ * memory ran out. */
+bool wba_evp_mark_errors(void);
+bool wba_evp_forget_errors(bool clean);
+
 #endif

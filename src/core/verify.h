@@ -146,7 +146,8 @@ bool wba_verify_accepts(const wba_verify_t *v, unsigned directory);
 /* At WBA_NEED_KEY: offers a key.  Its views must live until the next
  * wba_verify_step returns.  From a directory that is not accepted it is
  * ignored, and so is WBA_DISCOVERED unless v->key.discover.  Of more than
- * WBA_MAX_CANDIDATES the first count, those by thumbprint before others. */
+ * WBA_MAX_CANDIDATES the first count, those by thumbprint before others, and
+ * one of each directory before a second of another. */
 void wba_verify_offer(wba_verify_t *v, const wba_keyring_match_t *match);
 
 /* At WBA_NEED_KEY: all keys have been offered.  why counts when there was

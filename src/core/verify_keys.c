@@ -198,28 +198,58 @@ wants_agent(const wba_verify_t *v, const wba_fact_t *fact)
 
 /* Offers. */
 
-/* A kid is whatever a directory says, a thumbprint is the key's own: where
+static size_t
+candidates_of(const wba_verify_t *v, unsigned directory)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < v->ncandidates; i++) {
+        n += v->candidates[i].directory == directory;
+    }
+    return n;
+}
+
+/*
+ * A kid is whatever a directory says, a thumbprint is the key's own.  Where
  * there is no room for all, a key that the keyid names by its thumbprint takes
- * the place of the last one that it names by kid alone, so that no directory
- * can keep the signer's own key out by publishing its name many times. */
+ * the place of the last one that it names by kid alone; and the first of a
+ * directory that of the last by which another has more than one.  So no
+ * directory can keep the signer's own key out by publishing its name many
+ * times.  Returns the place; WBA_MAX_CANDIDATES: none makes room.
+ */
+static size_t
+makes_room(const wba_verify_t *v, const wba_keyring_match_t *match)
+{
+    const wba_keyring_match_t *c = v->candidates;
+    size_t i;
+
+    if (!match->by_thumbprint && candidates_of(v, match->directory) != 0) {
+        return WBA_MAX_CANDIDATES;
+    }
+    for (i = WBA_MAX_CANDIDATES; i > 0; i--) {
+        if (!c[i - 1].by_thumbprint
+            && (match->by_thumbprint
+                || candidates_of(v, c[i - 1].directory) > 1))
+        {
+            return i - 1;
+        }
+    }
+    return WBA_MAX_CANDIDATES;
+}
+
 static void
 add_candidate(wba_verify_t *v, const wba_keyring_match_t *match)
 {
-    size_t i = v->ncandidates;
+    size_t i;
 
-    if (i == WBA_MAX_CANDIDATES) {
-        if (!match->by_thumbprint) {
+    if (v->ncandidates == WBA_MAX_CANDIDATES) {
+        i = makes_room(v, match);
+        if (i == WBA_MAX_CANDIDATES) {
             return;
         }
-        while (i > 0 && v->candidates[i - 1].by_thumbprint) {
-            i--;
-        }
-        if (i == 0) {
-            return;
-        }
-        memmove(&v->candidates[i - 1], &v->candidates[i],
-                (WBA_MAX_CANDIDATES - i) * sizeof(v->candidates[0]));
         v->ncandidates--;
+        memmove(&v->candidates[i], &v->candidates[i + 1],
+                (v->ncandidates - i) * sizeof(v->candidates[0]));
     }
     v->candidates[v->ncandidates++] = *match;
 }

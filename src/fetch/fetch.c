@@ -24,6 +24,53 @@ on_timeout(CURLM *multi, long ms, void *arg)
     return 0;
 }
 
+/* --- the multi handle */
+
+static bool
+set_multi(wba_fetch_t *fetch, CURLM *multi)
+{
+#if LIBCURL_VERSION_NUM >= 0x081400
+    if (curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L) != CURLM_OK) {
+        return false;
+    }
+#endif
+    /* No two jobs on one connection: when it cannot be watched, one fails. */
+    return curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING)
+               == CURLM_OK
+           && curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
+                                (long) WBA_MAX_FETCH_IDLE) == CURLM_OK
+           && curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
+                                wba_fetch_on_socket) == CURLM_OK
+           && curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, fetch) == CURLM_OK
+           && curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout)
+                  == CURLM_OK
+           && curl_multi_setopt(multi, CURLMOPT_TIMERDATA, fetch) == CURLM_OK;
+}
+
+/* With its idle connections. */
+static void
+close_multi(wba_fetch_t *fetch)
+{
+    curl_multi_cleanup(fetch->multi);
+    fetch->multi = NULL;
+    ERR_clear_error(); /* see act() */
+    wba_fetch_unwatch(fetch, NULL);
+}
+
+static bool
+open_multi(wba_fetch_t *fetch)
+{
+    fetch->multi = curl_multi_init();
+    if (fetch->multi == NULL) {
+        return false;
+    }
+    if (!set_multi(fetch, fetch->multi)) {
+        close_multi(fetch);
+        return false;
+    }
+    return true;
+}
+
 /* --- a job's life */
 
 /* Ends the transfer, however far it is. */
@@ -129,21 +176,23 @@ has_lost(const wba_fetch_t *fetch)
  * one only at its next event, which may be the end of the whole transfer.  So
  * every transfer is looked at once more when one has lost its descriptor.
  */
-static void
+static CURLMcode
 nudge(wba_fetch_t *fetch)
 {
+    CURLMcode code = CURLM_OK;
     int running;
 
     if (fetch->lost) {
         fetch->lost = false;
         if (has_lost(fetch)) {
             CURL_IGNORE_DEPRECATION(
-                curl_multi_socket_all(fetch->multi, &running);
+                code = curl_multi_socket_all(fetch->multi, &running);
             )
             fetch->lost = false;
             collect(fetch);
         }
     }
+    return code;
 }
 
 static void
@@ -172,29 +221,44 @@ deliver(wba_fetch_t *fetch)
     settle(fetch);
 }
 
+/* No transfer can be relied on to go on.  Nor can the multi handle: where
+ * libcurl 7.88 had no memory to note a socket, it divides by zero when the
+ * number comes again.  Another one is opened for the next job. */
+static void
+give_up(wba_fetch_t *fetch, CURLMcode code)
+{
+    wba_fetch_job_t *job;
+
+    for (job = fetch->jobs; job != NULL; job = job->next) {
+        if (job->easy != NULL) {
+            wba_fetch_doom(job, WBA_FETCH_MEMORY, curl_multi_strerror(code));
+        }
+    }
+    collect(fetch);
+    close_multi(fetch);
+}
+
 static void
 act(wba_fetch_t *fetch, curl_socket_t fd, int events)
 {
     CURLMcode code;
-    wba_fetch_job_t *job;
     int running;
 
+    if (fetch->multi == NULL) {
+        return;
+    }
     code = curl_multi_socket_action(fetch->multi, fd, events, &running);
 
     /* OpenSSL's errors are the thread's: nginx would take those of a handshake
      * that failed here for its own next connection's. */
     ERR_clear_error();
-    if (code != CURLM_OK && code != CURLM_BAD_SOCKET) {
-        /* No transfer can be relied on to go on. */
-        for (job = fetch->jobs; job != NULL; job = job->next) {
-            if (job->easy != NULL) {
-                wba_fetch_doom(job, WBA_FETCH_MEMORY,
-                               curl_multi_strerror(code));
-            }
-        }
+    if (code == CURLM_OK || code == CURLM_BAD_SOCKET) {
+        collect(fetch);
+        code = nudge(fetch);
     }
-    collect(fetch);
-    nudge(fetch);
+    if (code != CURLM_OK) {
+        give_up(fetch, code);
+    }
     deliver(fetch);
 }
 
@@ -249,7 +313,9 @@ wba_fetch_start(wba_fetch_t *fetch, const wba_fetch_request_t *request,
 {
     wba_fetch_job_t **link, *job;
 
-    if (fetch->count >= fetch->max_jobs) {
+    if (fetch->count >= fetch->max_jobs
+        || (fetch->multi == NULL && !open_multi(fetch)))
+    {
         return NULL;
     }
     job = job_new(fetch, request);
@@ -318,29 +384,6 @@ wba_fetch_global_free(void)
     curl_global_cleanup();
 }
 
-static bool
-set_multi(wba_fetch_t *fetch)
-{
-    CURLM *multi = fetch->multi;
-
-#if LIBCURL_VERSION_NUM >= 0x081400
-    if (curl_multi_setopt(multi, CURLMOPT_QUICK_EXIT, 1L) != CURLM_OK) {
-        return false;
-    }
-#endif
-    /* No two jobs on one connection: when it cannot be watched, one fails. */
-    return curl_multi_setopt(multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING)
-               == CURLM_OK
-           && curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS,
-                                (long) WBA_MAX_FETCH_IDLE) == CURLM_OK
-           && curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION,
-                                wba_fetch_on_socket) == CURLM_OK
-           && curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, fetch) == CURLM_OK
-           && curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout)
-                  == CURLM_OK
-           && curl_multi_setopt(multi, CURLMOPT_TIMERDATA, fetch) == CURLM_OK;
-}
-
 wba_fetch_t *
 wba_fetch_new(const wba_fetch_hooks_t *hooks, void *loop, unsigned max_jobs)
 {
@@ -354,9 +397,7 @@ wba_fetch_new(const wba_fetch_hooks_t *hooks, void *loop, unsigned max_jobs)
     fetch->max_jobs = max_jobs ? max_jobs : WBA_FETCH_JOBS;
     fetch->wakeup = -1;
     fetch->clear_path = wba_fetch_has_bundle();
-    fetch->multi = curl_multi_init();
-    if (fetch->multi == NULL || !set_multi(fetch)) {
-        curl_multi_cleanup(fetch->multi);
+    if (!open_multi(fetch)) {
         free(fetch);
         return NULL;
     }
@@ -373,9 +414,7 @@ wba_fetch_free(wba_fetch_t *fetch)
         /* As in deliver.  NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
         wba_fetch_cancel(fetch->jobs);
     }
-    curl_multi_cleanup(fetch->multi); /* closes idle connections */
-    ERR_clear_error();
-    wba_fetch_unwatch(fetch, NULL);
+    close_multi(fetch);
     fetch->hooks->timer(fetch->loop, -1);
     free(fetch);
 }

@@ -20,7 +20,7 @@ typedef struct {
 struct wba_fetch_s {
     const wba_fetch_hooks_t *hooks;
     void *loop;
-    CURLM *multi;
+    CURLM *multi; /* NULL: the last one could not be relied on */
     wba_fetch_job_t *jobs; /* in the order of their start */
     unsigned count;
     unsigned max_jobs;

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * One connection of hiredis, 0.14 or 1.x, with what those versions lack.
- *
- * A reply that nobody asked for ends the process in 0.14 by an assertion.  So
- * hiredis' queue of callbacks always holds one more than there are commands:
- * the callback of a command of no bytes.  All are the same function, which
- * counts for itself and gives the connection up at the first reply too many.
+ * One connection, with the formatting and the reader of hiredis, 0.14 or 1.x.
+ * Connecting, writing and the event loop are done here: hiredis 0.14 ends the
+ * process where it finds no memory for the copy of an address, for an empty
+ * buffer in the place of one that was written, or, in async.h, while it frees a
+ * connection; and there, too, at a reply that nobody has asked for.
  *
  * Its reader takes any length a server names.  Here an array may have as many
  * elements as our widest transaction, none of them an array; a string has a
  * bound, and so has what waits for its end.
- *
- * Where hiredis runs out of memory for its own small objects it aborts, and
- * nothing can be done about that from here.
  */
 #include "redis_private.h"
 
 #include <arpa/inet.h>
-#include <fcntl.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 /* Bytes of a string: INFO's sections have some 1,500. */
 #define MAX_STRING 32768
@@ -69,7 +71,7 @@ create_array(const redisReadTask *task, elements_t elements)
 static void
 limit_reader(wba_redis_t *redis)
 {
-    redisReader *reader = redis->ac->c.reader;
+    redisReader *reader = redis->c->reader;
 
     redis->oversize = false;
     redis->real_readers = reader->fn;
@@ -78,17 +80,18 @@ limit_reader(wba_redis_t *redis)
     redis->readers.createArray = create_array;
     reader->fn = &redis->readers;
     reader->privdata = redis;
+    reader->maxbuf = 0; /* else it asserts that there is memory for another */
 }
 
-/* --- hiredis and the loop */
+/* --- the loop */
 
 static void
 watch(wba_redis_t *redis, unsigned events)
 {
-    if (events == redis->events || redis->fd < 0) {
+    if (events == redis->events) {
         return;
     }
-    if (redis->hooks->watch(redis->loop, redis->fd, events, &redis->slot)) {
+    if (redis->hooks->watch(redis->loop, redis->c->fd, events, &redis->slot)) {
         redis->events = events;
     } else if (events != 0) {
         redis->events = 0; /* the loop holds nothing for it now */
@@ -101,35 +104,11 @@ watch(wba_redis_t *redis, unsigned events)
     }
 }
 
-static void
-add_read(void *redis)
-{
-    watch(redis, ((wba_redis_t *) redis)->events | WBA_FETCH_READ);
-}
-
-static void
-del_read(void *redis)
-{
-    watch(redis, ((wba_redis_t *) redis)->events & ~WBA_FETCH_READ);
-}
-
-static void
-add_write(void *redis)
-{
-    watch(redis, ((wba_redis_t *) redis)->events | WBA_FETCH_WRITE);
-}
-
-static void
-del_write(void *redis)
-{
-    watch(redis, ((wba_redis_t *) redis)->events & ~WBA_FETCH_WRITE);
-}
-
-/* Why hiredis gives the connection up. */
+/* What hiredis says that went wrong. */
 static void
 note_error(wba_redis_t *redis)
 {
-    const redisContext *c = &redis->ac->c;
+    const redisContext *c = redis->c;
 
     if (redis->oversize) {
         wba_redis_doom(redis, WBA_REDIS_FLOOD, NULL);
@@ -138,64 +117,46 @@ note_error(wba_redis_t *redis)
     } else if (c->err == REDIS_ERR_OOM) {
         wba_redis_doom(redis, WBA_REDIS_MEMORY, NULL);
     } else {
-        wba_redis_doom(redis,
-                       c->flags & REDIS_CONNECTED ? WBA_REDIS_LOST
-                                                  : WBA_REDIS_CONNECT,
-                       c->errstr);
+        wba_redis_doom(redis, WBA_REDIS_LOST, c->errstr);
     }
 }
 
-/* hiredis is about to free its context, whoever wanted that. */
-static void
-cleanup(void *arg)
+/* --- commands and replies */
+
+static bool
+reserve(wba_redis_t *redis, size_t len)
 {
-    wba_redis_t *redis = arg;
+    size_t cap = redis->out_cap == 0 ? 512 : redis->out_cap;
+    char *out;
 
-    if (redis->ac == NULL) {
-        return;
+    while (cap - redis->out_len < len) {
+        cap *= 2;
     }
-    watch(redis, 0);
-    if (!redis->closing) {
-        note_error(redis);
+    if (cap == redis->out_cap) {
+        return true;
     }
-    redis->ac = NULL;
-    redis->fd = -1;
-}
-
-static void
-on_reply(redisAsyncContext *ac, void *reply, void *unused)
-{
-    wba_redis_t *redis = ac->data;
-
-    (void) unused;
-    if (reply == NULL || redis->closing || redis->doom != WBA_REDIS_GOOD) {
-        return;
+    out = realloc(redis->out, cap);
+    if (out == NULL) {
+        return false;
     }
-    if (redis->sent.head == NULL) {
-        wba_redis_doom(redis, WBA_REDIS_FLOOD, NULL);
-    } else {
-        wba_redis_answered(redis, reply);
-    }
-    if (redis->doom != WBA_REDIS_GOOD) {
-        redisAsyncFree(ac); /* once we have returned: it reads no further */
-    }
+    redis->out = out;
+    redis->out_cap = cap;
+    return true;
 }
 
 bool
 wba_redis_link_send(wba_redis_t *redis, const char *text, size_t len)
 {
-    redisAsyncContext *ac = redis->ac;
-    const redisCallback *last;
-
-    if (ac == NULL || redis->doom != WBA_REDIS_GOOD) {
+    if (redis->c == NULL || redis->doom != WBA_REDIS_GOOD) {
         return false;
     }
-    last = ac->replies.tail;
-    if (redisAsyncFormattedCommand(ac, on_reply, NULL, text, len) != REDIS_OK
-        || ac->c.err != 0 || ac->replies.tail == last)
-    {
+    if (!reserve(redis, len)) {
         wba_redis_doom(redis, WBA_REDIS_MEMORY, NULL);
+        return false;
     }
+    memcpy(redis->out + redis->out_len, text, len);
+    redis->out_len += len;
+    watch(redis, redis->events | WBA_FETCH_WRITE);
     return redis->doom == WBA_REDIS_GOOD;
 }
 
@@ -204,7 +165,7 @@ wba_redis_link_argv(wba_redis_t *redis, int argc, const char **argv,
                     const size_t *lens)
 {
     char *text;
-    int len = redisFormatCommandArgv(&text, argc, argv, lens);
+    long long len = redisFormatCommandArgv(&text, argc, argv, lens);
     bool sent;
 
     if (len < 0) {
@@ -216,107 +177,201 @@ wba_redis_link_argv(wba_redis_t *redis, int argc, const char **argv,
     return sent;
 }
 
-/* --- its life */
-
-/* hiredis would ask a name server, and wait. */
-static bool
-is_address(const char *text)
-{
-    struct in6_addr address;
-
-    return text != NULL
-           && (inet_pton(AF_INET, text, &address) == 1
-               || inet_pton(AF_INET6, text, &address) == 1);
-}
-
-static redisAsyncContext *
-begin(const wba_redis_options_t *options)
-{
-    return options->unix_path != NULL
-               ? redisAsyncConnectUnix(options->unix_path)
-               : redisAsyncConnect(options->address, options->port);
-}
-
-/* hiredis switches Nagle's algorithm off by itself. */
 static void
-prepare(wba_redis_t *redis)
+write_out(wba_redis_t *redis)
 {
-    redisAsyncContext *ac = redis->ac;
+    size_t len = redis->out_len;
+    ssize_t n = len == 0 ? 0 : write(redis->c->fd, redis->out, len);
 
-    (void) fcntl(ac->c.fd, F_SETFD, FD_CLOEXEC);
-    if (redis->options->unix_path == NULL) {
-        redisEnableKeepAlive(&ac->c);
-    }
-    if (ac->c.err != 0) {
-        wba_redis_doom(redis, WBA_REDIS_CONNECT, ac->c.errstr);
+    if (n == -1) {
+        if (errno != EAGAIN && errno != EINTR) {
+            wba_redis_doom(redis, WBA_REDIS_LOST, strerror(errno));
+        }
         return;
     }
-    ac->data = redis;
-    ac->ev.data = redis;
-    ac->ev.addRead = add_read;
-    ac->ev.delRead = del_read;
-    ac->ev.addWrite = add_write;
-    ac->ev.delWrite = del_write;
-    ac->ev.cleanup = cleanup;
-    limit_reader(redis);
-    wba_redis_link_send(redis, "*1\r\n$4\r\nPING\r\n", 0); /* see above */
+    redis->out_len = len - (size_t) n;
+    if (redis->out_len == 0) {
+        watch(redis, redis->events & ~WBA_FETCH_WRITE);
+    } else {
+        memmove(redis->out, redis->out + n, redis->out_len);
+    }
+}
+
+static void
+read_in(wba_redis_t *redis)
+{
+    redisContext *c = redis->c;
+    void *reply;
+
+    if (redisBufferRead(c) != REDIS_OK) {
+        note_error(redis);
+        return;
+    }
+    while (redis->doom == WBA_REDIS_GOOD) {
+        if (redisGetReplyFromReader(c, &reply) != REDIS_OK) {
+            note_error(redis);
+            return;
+        }
+        if (reply == NULL) {
+            break;
+        }
+        if (redis->sent.head == NULL) {
+            wba_redis_doom(redis, WBA_REDIS_FLOOD, NULL);
+        } else {
+            wba_redis_answered(redis, reply);
+        }
+        freeReplyObject(reply);
+    }
+    if (c->reader->len - c->reader->pos > MAX_INPUT) {
+        wba_redis_doom(redis, WBA_REDIS_FLOOD, NULL);
+    }
+}
+
+/* --- its life */
+
+typedef union {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+    struct sockaddr_un local;
+} address_t;
+
+/* Its size; 0: it is none.  No name server is asked: that would take time. */
+static socklen_t
+address_of(const wba_redis_options_t *o, address_t *to)
+{
+    memset(to, 0, sizeof(*to));
+    if (o->unix_path != NULL) {
+        if (strlen(o->unix_path) >= sizeof(to->local.sun_path)) {
+            return 0;
+        }
+        to->local.sun_family = AF_UNIX;
+        strcpy(to->local.sun_path, o->unix_path);
+        return sizeof(to->local);
+    }
+    if (o->address == NULL) {
+        return 0;
+    }
+    if (inet_pton(AF_INET, o->address, &to->v4.sin_addr) == 1) {
+        to->v4.sin_family = AF_INET;
+        to->v4.sin_port = htons((uint16_t) o->port);
+        return sizeof(to->v4);
+    }
+    if (inet_pton(AF_INET6, o->address, &to->v6.sin6_addr) == 1) {
+        to->v6.sin6_family = AF_INET6;
+        to->v6.sin6_port = htons((uint16_t) o->port);
+        return sizeof(to->v6);
+    }
+    return 0;
+}
+
+/* A socket that connects, or -1 with errno. */
+static int
+dial(const address_t *to, socklen_t len)
+{
+    int fd = socket(to->any.sa_family,
+                    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int err;
+
+    if (fd != -1 && connect(fd, &to->any, len) == -1 && errno != EINPROGRESS
+        && errno != EINTR)
+    {
+        err = errno;
+        close(fd);
+        errno = err;
+        return -1;
+    }
+    return fd;
+}
+
+/* What a lone command need not wait for, and what a dead peer is found by. */
+static void
+tune(redisContext *c)
+{
+    int on = 1;
+
+    (void) setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    (void) redisEnableKeepAlive(c);
+    c->err = 0;
 }
 
 void
 wba_redis_link_open(wba_redis_t *redis)
 {
-    if (redis->options->unix_path == NULL
-        && !is_address(redis->options->address))
-    {
+    address_t to;
+    socklen_t len = address_of(redis->options, &to);
+    int fd;
+
+    if (len == 0) {
         wba_redis_doom(redis, WBA_REDIS_ADDRESS, NULL);
         return;
     }
-    redis->ac = begin(redis->options);
-    if (redis->ac == NULL) {
+    fd = dial(&to, len);
+    if (fd == -1) {
+        wba_redis_doom(redis, WBA_REDIS_CONNECT, strerror(errno));
+        return;
+    }
+    redis->c = redisConnectFd(fd);
+    if (redis->c == NULL) {
+        close(fd);
         wba_redis_doom(redis, WBA_REDIS_MEMORY, NULL);
         return;
     }
-    redis->fd = redis->ac->c.fd;
+    redis->c->flags &= ~REDIS_BLOCK;
+    if (to.any.sa_family != AF_UNIX) {
+        tune(redis->c);
+    }
+    redis->connected = false;
+    redis->oversize = false;
     redis->events = 0;
     redis->slot = NULL;
-    if (redis->ac->err != 0) {
-        wba_redis_doom(redis, WBA_REDIS_CONNECT, redis->ac->c.errstr);
-        return;
-    }
-    prepare(redis);
+    limit_reader(redis);
+    watch(redis, WBA_FETCH_WRITE);
 }
 
 void
 wba_redis_link_close(wba_redis_t *redis)
 {
-    redisAsyncContext *ac = redis->ac;
-
-    if (ac != NULL) {
-        redis->closing = true;
-        redisAsyncFree(ac);
-        redis->closing = false;
-        redis->ac = NULL; /* also where no hook was set yet */
-        redis->fd = -1;
+    if (redis->c != NULL) {
+        watch(redis, 0);
+        redisFree(redis->c);
+        redis->c = NULL;
+        free(redis->out);
+        redis->out = NULL;
+        redis->out_len = redis->out_cap = 0;
     }
+}
+
+/* What has become of connect(). */
+static void
+find_out(wba_redis_t *redis)
+{
+    int err = 0;
+    socklen_t len = sizeof(err);
+
+    if (getsockopt(redis->c->fd, SOL_SOCKET, SO_ERROR, &err, &len) == -1) {
+        err = errno;
+    }
+    if (err != 0) {
+        wba_redis_doom(redis, WBA_REDIS_CONNECT, strerror(err));
+        return;
+    }
+    redis->connected = true;
+    watch(redis, redis->events | WBA_FETCH_READ);
 }
 
 void
 wba_redis_link_event(wba_redis_t *redis, unsigned events)
 {
-    redisAsyncContext *ac = redis->ac;
-    const redisReader *reader = ac->c.reader;
-
-    if (events & (WBA_FETCH_READ | WBA_FETCH_FAILED)) {
-        redisAsyncHandleRead(ac);
+    if (!redis->connected) {
+        find_out(redis);
     }
-    if (redis->ac != NULL && redis->doom == WBA_REDIS_GOOD
-        && reader->len - reader->pos > MAX_INPUT)
+    if (redis->doom == WBA_REDIS_GOOD
+        && events & (WBA_FETCH_READ | WBA_FETCH_FAILED))
     {
-        wba_redis_doom(redis, WBA_REDIS_FLOOD, NULL);
+        read_in(redis);
     }
-    if (redis->ac != NULL && redis->doom == WBA_REDIS_GOOD
-        && events & WBA_FETCH_WRITE)
-    {
-        redisAsyncHandleWrite(ac);
+    if (redis->doom == WBA_REDIS_GOOD && events & WBA_FETCH_WRITE) {
+        write_out(redis);
     }
 }

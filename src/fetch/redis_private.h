@@ -6,7 +6,7 @@
 #include "redis_reply.h"
 #include "wba_limits.h"
 
-#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
 
 #define WBA_REDIS_KEY 32 /* SHA-256; as a key, in hexadecimal */
 #define WBA_REDIS_MAX_PREFIX 64
@@ -99,11 +99,13 @@ struct wba_redis_s {
     uint64_t timeout;
 
     /* The connection, redis_link's. */
-    redisAsyncContext *ac; /* NULL: none */
+    redisContext *c; /* NULL: none */
     void *slot;
-    int fd;
     unsigned events;
-    bool closing;  /* what hiredis calls now means nothing */
+    bool connected;
+    char *out; /* what is to be written: out_len bytes of out_cap */
+    size_t out_len;
+    size_t out_cap;
     bool oversize; /* the reader has refused a reply */
     redisReplyObjectFunctions readers;
     redisReplyObjectFunctions *real_readers;

@@ -453,7 +453,7 @@ wba_redis_on_timer(wba_redis_t *redis)
 void
 wba_redis_on_fd(wba_redis_t *redis, int fd, unsigned events)
 {
-    if (redis->ac == NULL || fd != redis->fd || redis->events == 0) {
+    if (redis->c == NULL || fd != redis->c->fd || redis->events == 0) {
         return;
     }
     if (redis->doom == WBA_REDIS_GOOD) {
@@ -480,7 +480,6 @@ wba_redis_new(const wba_redis_options_t *options,
     redis->loop = loop;
     redis->timeout = options->timeout_ms < 1 ? 1
                                              : (uint64_t) options->timeout_ms;
-    redis->fd = -1;
     redis->armed = NEVER;
     redis->told = WBA_REDIS_PROBLEMS;
     redis->backlog.max = options->max_backlog;
@@ -644,7 +643,7 @@ wba_redis_remember(wba_redis_t *redis, const wba_nonce_t *nonces, size_t n)
             wba_redis_backlog_clear(&redis->backlog);
         }
     }
-    if (redis->doom != WBA_REDIS_GOOD || redis->ac == NULL) {
+    if (redis->doom != WBA_REDIS_GOOD || redis->c == NULL) {
         return;
     }
     if (redis->phase == WBA_REDIS_USABLE && redis->lost) {

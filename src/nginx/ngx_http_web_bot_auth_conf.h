@@ -163,8 +163,9 @@ struct ngx_http_web_bot_auth_main_conf_s {
     ngx_event_t log_timer;
     wba_keyring_t *ring;
     uint64_t ring_generation;
-    ngx_http_wba_fetcher_t *fetcher;
+    ngx_http_wba_fetcher_t *fetcher; /* NULL: nothing is ever fetched */
     ngx_http_wba_redis_t *redis; /* NULL: the store is shared memory */
+    void *verdicts; /* room for env.verdicts, or NULL */
     ngx_queue_t parked;
     ngx_uint_t nparked;
     ngx_event_t poll;

@@ -357,22 +357,30 @@ ngx_http_wba_discovery_scan(ngx_event_t *ev)
 /* ---- the worker's life */
 
 ngx_int_t
-ngx_http_wba_discovery_init_worker(ngx_cycle_t *cycle,
+ngx_http_wba_discovery_tables(ngx_pool_t *pool,
     ngx_http_web_bot_auth_main_conf_t *mcf)
 {
-    ngx_uint_t                 n = mcf->zone->nfound, size = 1;
+    ngx_uint_t                 n, size = 1;
     ngx_http_wba_discovery_t  *discovery = mcf->discovery;
 
+    n = ngx_http_wba_zone_found(mcf->zone_size);
     while (size < 2 * n) {
         size *= 2;
     }
-    discovery->found = ngx_pcalloc(cycle->pool, n * sizeof(void *));
-    discovery->table = ngx_pcalloc(cycle->pool, size * sizeof(uint16_t));
-    if (discovery->found == NULL || discovery->table == NULL) {
-        return NGX_ERROR;
-    }
-    discovery->nfound = n;
     discovery->table_mask = size - 1;
+    discovery->found = ngx_pcalloc(pool, n * sizeof(void *));
+    discovery->table = ngx_pcalloc(pool, size * sizeof(uint16_t));
+    return discovery->found && discovery->table ? NGX_OK : NGX_ERROR;
+}
+
+void
+ngx_http_wba_discovery_init_worker(ngx_cycle_t *cycle,
+    ngx_http_web_bot_auth_main_conf_t *mcf)
+{
+    ngx_http_wba_discovery_t  *discovery = mcf->discovery;
+
+    discovery->nfound = ngx_min(mcf->zone->nfound,
+                                ngx_http_wba_zone_found(mcf->zone_size));
     randombytes_buf(ngx_http_wba_table_key, sizeof(ngx_http_wba_table_key));
 
     discovery->timer.handler = ngx_http_wba_discovery_scan;
@@ -380,7 +388,6 @@ ngx_http_wba_discovery_init_worker(ngx_cycle_t *cycle,
     discovery->timer.log = cycle->log;
     discovery->timer.cancelable = 1;
     ngx_add_timer(&discovery->timer, NGX_HTTP_WBA_SCAN);
-    return NGX_OK;
 }
 
 void

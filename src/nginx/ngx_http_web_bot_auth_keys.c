@@ -236,7 +236,7 @@ ngx_http_wba_keys_fetches(ngx_http_web_bot_auth_main_conf_t *mcf)
     ngx_http_wba_directory_t  **dirs = mcf->directories.elts;
 
     for (i = 0; i < mcf->directories.nelts; i++) {
-        if (dirs[i]->source.slot) {
+        if (dirs[i]->path.len == 0) {
             return 1;
         }
     }
@@ -244,28 +244,38 @@ ngx_http_wba_keys_fetches(ngx_http_web_bot_auth_main_conf_t *mcf)
 }
 
 ngx_int_t
+ngx_http_wba_keys_create(ngx_pool_t *pool,
+    ngx_http_web_bot_auth_main_conf_t *mcf)
+{
+    if (!ngx_http_wba_keys_fetches(mcf)) {
+        return NGX_OK;
+    }
+    mcf->fetcher = ngx_http_wba_fetcher_create(pool);
+    if (mcf->fetcher == NULL) {
+        return NGX_ERROR;
+    }
+    return mcf->discovery ? ngx_http_wba_discovery_tables(pool, mcf) : NGX_OK;
+}
+
+void
 ngx_http_wba_keys_init_worker(ngx_cycle_t *cycle,
     ngx_http_web_bot_auth_main_conf_t *mcf)
 {
     ngx_uint_t                  i;
     ngx_http_wba_directory_t  **dirs = mcf->directories.elts;
 
-    if (!ngx_http_wba_keys_fetches(mcf)) {
-        return NGX_OK;
-    }
-    mcf->fetcher = ngx_http_wba_fetcher_create(cycle);
     if (mcf->fetcher == NULL) {
-        ngx_log_error(NGX_LOG_CRIT, cycle->log, 0,
-                      "web_bot_auth: libcurl does not start, directories "
-                      "cannot be fetched");
+        return;
     }
+    ngx_http_wba_fetcher_init_worker(mcf->fetcher, cycle->log);
     for (i = 0; i < mcf->directories.nelts; i++) {
         if (dirs[i]->source.slot) {
             ngx_http_wba_refresh_start(&dirs[i]->source, cycle->log);
         }
     }
-    return mcf->discovery ? ngx_http_wba_discovery_init_worker(cycle, mcf)
-                          : NGX_OK;
+    if (mcf->discovery) {
+        ngx_http_wba_discovery_init_worker(cycle, mcf);
+    }
 }
 
 void

@@ -39,6 +39,18 @@ ngx_http_wba_free_main_conf(void *data)
     }
 }
 
+/* What libcrypto and libssl make once: workers inherit it. */
+static ngx_uint_t
+ngx_http_wba_prefetch(void)
+{
+#if (NGX_SSL)
+    if (SSL_get_ex_data_X509_STORE_CTX_idx() < 0) {
+        return 0;
+    }
+#endif
+    return wba_crypto_prefetch() == WBA_OK;
+}
+
 void *
 ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
 {
@@ -77,7 +89,31 @@ ngx_http_web_bot_auth_create_main_conf(ngx_conf_t *cf)
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "libsodium does not start");
         return NULL;
     }
+    if (!ngx_http_wba_prefetch()) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "libcrypto does not start: no memory");
+        return NULL;
+    }
     return mcf;
+}
+
+/* What each worker needs from its first moment on: nginx does not replace one
+ * that found no memory then. */
+static char *
+ngx_http_wba_provide(ngx_conf_t *cf, ngx_http_web_bot_auth_main_conf_t *mcf)
+{
+    if (ngx_http_wba_verdicts_create(cf->pool, mcf) != NGX_OK
+        || ngx_http_wba_keys_create(cf->pool, mcf) != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+    if (!mcf->store.shared) {
+        mcf->redis = ngx_http_wba_redis_create(cf->pool, mcf);
+        if (mcf->redis == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+    return NGX_CONF_OK;
 }
 
 char *
@@ -145,8 +181,10 @@ ngx_http_web_bot_auth_init_main_conf(ngx_conf_t *cf, void *conf)
     if (ngx_http_web_bot_auth_load_directories(cf, mcf) != NGX_CONF_OK) {
         return NGX_CONF_ERROR;
     }
-    return !mcf->enabled || ngx_http_wba_check_rule_names(cf, mcf) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (mcf->enabled && ngx_http_wba_check_rule_names(cf, mcf) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+    return ngx_http_wba_provide(cf, mcf);
 }
 
 char *

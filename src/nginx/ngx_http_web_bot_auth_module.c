@@ -351,16 +351,12 @@ ngx_http_web_bot_auth_init_process(ngx_cycle_t *cycle)
     ngx_http_wba_counters_init_worker(mcf);
     ngx_http_wba_log_init_worker(mcf);
     ngx_http_wba_wait_init(mcf);
-    if (ngx_http_wba_verdicts_init_worker(cycle, mcf) != NGX_OK) {
-        return NGX_ERROR;
+    ngx_http_wba_verdicts_init_worker(mcf);
+    if (mcf->redis) {
+        ngx_http_wba_redis_init_worker(mcf->redis, cycle->log);
     }
-    if (!mcf->store.shared) {
-        mcf->redis = ngx_http_wba_redis_create(cycle, mcf);
-        if (mcf->redis == NULL) {
-            return NGX_ERROR;
-        }
-    }
-    return ngx_http_wba_keys_init_worker(cycle, mcf);
+    ngx_http_wba_keys_init_worker(cycle, mcf);
+    return NGX_OK;
 }
 
 static void

@@ -106,8 +106,9 @@ ngx_atomic_uint_t ngx_http_wba_source_hash(
     ngx_str_t *url);
 
 /* verdicts.c: env's cache, of this process; and env.diagnose. */
-ngx_int_t ngx_http_wba_verdicts_init_worker(ngx_cycle_t *cycle,
+ngx_int_t ngx_http_wba_verdicts_create(ngx_pool_t *pool,
     ngx_http_web_bot_auth_main_conf_t *mcf);
+void ngx_http_wba_verdicts_init_worker(ngx_http_web_bot_auth_main_conf_t *mcf);
 bool ngx_http_wba_diagnose(void *data);
 
 /* forgery.c: web_bot_auth_forgery_limit */
@@ -256,8 +257,11 @@ ngx_http_wba_slot_t *ngx_http_wba_slot_for_url(
     ngx_http_web_bot_auth_main_conf_t *mcf, ngx_str_t *url,
     ngx_atomic_uint_t hash, ngx_uint_t exempt, ngx_int_t *rc);
 
-/* keys.c */
-ngx_int_t ngx_http_wba_keys_init_worker(ngx_cycle_t *cycle,
+/* keys.c.  *_create, here and elsewhere: what the workers will need, from the
+ * configuration's pool. */
+ngx_int_t ngx_http_wba_keys_create(ngx_pool_t *pool,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+void ngx_http_wba_keys_init_worker(ngx_cycle_t *cycle,
     ngx_http_web_bot_auth_main_conf_t *mcf);
 void ngx_http_wba_keys_exit_worker(ngx_http_web_bot_auth_main_conf_t *mcf);
 
@@ -276,7 +280,9 @@ void ngx_http_wba_keys_offer_found(wba_verify_t *v,
     const wba_keyring_t *ring);
 
 /* discovery.c */
-ngx_int_t ngx_http_wba_discovery_init_worker(ngx_cycle_t *cycle,
+ngx_int_t ngx_http_wba_discovery_tables(ngx_pool_t *pool,
+    ngx_http_web_bot_auth_main_conf_t *mcf);
+void ngx_http_wba_discovery_init_worker(ngx_cycle_t *cycle,
     ngx_http_web_bot_auth_main_conf_t *mcf);
 void ngx_http_wba_discovery_exit_worker(
     ngx_http_web_bot_auth_main_conf_t *mcf);
@@ -353,8 +359,13 @@ bool ngx_http_wba_loop_watch(void *loop, int fd, unsigned events,
 void ngx_http_wba_loop_timer(void *loop, long ms);
 
 /* fetch.c */
-ngx_http_wba_fetcher_t *ngx_http_wba_fetcher_create(ngx_cycle_t *cycle);
+ngx_http_wba_fetcher_t *ngx_http_wba_fetcher_create(ngx_pool_t *pool);
+void ngx_http_wba_fetcher_init_worker(ngx_http_wba_fetcher_t *fetcher,
+    ngx_log_t *log);
 void ngx_http_wba_fetcher_destroy(ngx_http_wba_fetcher_t *fetcher);
+
+/* Made at the first call.  NULL: it could not be, and it was said; the next
+ * call tries again. */
 wba_fetch_t *ngx_http_wba_fetcher_driver(ngx_http_wba_fetcher_t *fetcher);
 
 /* nonce_file.c: NULL when it cannot be had, and it was said why. */
@@ -385,9 +396,13 @@ ngx_uint_t ngx_http_wba_replay_refuses(ngx_http_web_bot_auth_ctx_t *ctx);
 void ngx_http_wba_replay_forget(ngx_http_web_bot_auth_ctx_t *ctx);
 
 /* redis.c: wba_redis on nginx's event loop. */
-ngx_http_wba_redis_t *ngx_http_wba_redis_create(ngx_cycle_t *cycle,
+ngx_http_wba_redis_t *ngx_http_wba_redis_create(ngx_pool_t *pool,
     ngx_http_web_bot_auth_main_conf_t *mcf);
+void ngx_http_wba_redis_init_worker(ngx_http_wba_redis_t *redis,
+    ngx_log_t *log);
 void ngx_http_wba_redis_destroy(ngx_http_wba_redis_t *redis);
+
+/* NULL: no memory; the next call tries again. */
 wba_redis_t *ngx_http_wba_redis_client(ngx_http_wba_redis_t *redis);
 
 /* store.c */

@@ -226,7 +226,12 @@ ngx_http_wba_nonce_file_use(u_char *path, size_t region,
         goto failed;
     }
 
+    /* Who can write it can take nonces out of it. */
     *rc = NGX_DECLINED;
+    *why = "it is somebody else's, or others may write it";
+    if (fi.st_uid != geteuid() || (fi.st_mode & (S_IWGRP|S_IWOTH))) {
+        goto failed;
+    }
     *why = "it is of another size";
     if (ngx_file_size(&fi) < WBA_REPLAY_FILE_HEADER
         || ngx_http_wba_nonce_file_map(file, ngx_file_size(&fi)) != NGX_OK)

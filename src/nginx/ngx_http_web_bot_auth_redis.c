@@ -4,8 +4,8 @@
 
 struct ngx_http_wba_redis_s {
     ngx_http_wba_loop_t loop; /* first: hooks are given its address */
-    wba_redis_t *client;
-    ngx_http_wba_zone_t *zone;
+    wba_redis_t *client; /* NULL: there was no memory */
+    ngx_http_web_bot_auth_main_conf_t *mcf;
 };
 
 static uint64_t
@@ -42,7 +42,7 @@ ngx_http_wba_redis_changed(void *loop, bool usable)
     ngx_atomic_t          *pid;
     ngx_http_wba_redis_t  *redis = loop;
 
-    pid = &redis->zone->redis[ngx_worker % NGX_HTTP_WBA_WORKERS];
+    pid = &redis->mcf->zone->redis[ngx_worker % NGX_HTTP_WBA_WORKERS];
     if (usable) {
         *pid = ngx_pid;
     } else {
@@ -76,25 +76,29 @@ ngx_http_wba_redis_on_timer(void *data)
 }
 
 ngx_http_wba_redis_t *
-ngx_http_wba_redis_create(ngx_cycle_t *cycle,
+ngx_http_wba_redis_create(ngx_pool_t *pool,
     ngx_http_web_bot_auth_main_conf_t *mcf)
 {
     ngx_http_wba_redis_t  *redis;
 
-    redis = ngx_pcalloc(cycle->pool, sizeof(ngx_http_wba_redis_t));
-    if (redis == NULL) {
-        return NULL;
+    redis = ngx_pcalloc(pool, sizeof(ngx_http_wba_redis_t));
+    if (redis) {
+        redis->mcf = mcf;
     }
-    ngx_http_wba_loop_init(&redis->loop, cycle->log);
+    return redis;
+}
+
+void
+ngx_http_wba_redis_init_worker(ngx_http_wba_redis_t *redis, ngx_log_t *log)
+{
+    ngx_http_wba_loop_init(&redis->loop, log);
     redis->loop.on_fd = ngx_http_wba_redis_on_fd;
     redis->loop.on_timer = ngx_http_wba_redis_on_timer;
     redis->loop.data = redis;
-    redis->zone = mcf->zone;
-    redis->zone->redis[ngx_worker % NGX_HTTP_WBA_WORKERS] = 0;
+    redis->mcf->zone->redis[ngx_worker % NGX_HTTP_WBA_WORKERS] = 0;
 
-    redis->client = wba_redis_new(&mcf->store.redis,
-                                  &ngx_http_wba_redis_hooks, &redis->loop);
-    return redis->client ? redis : NULL;
+    /* So that it connects before it is needed. */
+    (void) ngx_http_wba_redis_client(redis);
 }
 
 void
@@ -108,5 +112,10 @@ ngx_http_wba_redis_destroy(ngx_http_wba_redis_t *redis)
 wba_redis_t *
 ngx_http_wba_redis_client(ngx_http_wba_redis_t *redis)
 {
+    if (redis->client == NULL) {
+        redis->client = wba_redis_new(&redis->mcf->store.redis,
+                                      &ngx_http_wba_redis_hooks,
+                                      &redis->loop);
+    }
     return redis->client;
 }

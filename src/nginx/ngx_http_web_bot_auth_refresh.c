@@ -226,7 +226,9 @@ ngx_http_wba_refresh(ngx_http_wba_source_t *source)
     if (ngx_http_wba_refresh_leased(source->slot)) {
         return NGX_OK;
     }
-    if (source->mcf->fetcher == NULL || source->job) {
+    if (source->mcf->fetcher == NULL || source->job
+        || ngx_http_wba_fetcher_driver(source->mcf->fetcher) == NULL)
+    {
         return NGX_DECLINED;
     }
     rc = ngx_http_wba_slot_lease(source, ngx_current_msec

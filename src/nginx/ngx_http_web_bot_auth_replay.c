@@ -180,17 +180,18 @@ ngx_http_wba_replay_shared(ngx_http_web_bot_auth_ctx_t *ctx)
 static wba_store_answer_t
 ngx_http_wba_replay_without(ngx_http_web_bot_auth_ctx_t *ctx)
 {
-    wba_store_answer_t  answer;
+    wba_redis_t         *client;
+    wba_store_answer_t   answer;
 
-    if (!ctx->main->store.local) {
+    client = ngx_http_wba_redis_client(ctx->main->redis);
+    if (!ctx->main->store.local || client == NULL) {
         return WBA_STORE_UNAVAILABLE;
     }
     answer = ngx_http_wba_replay_local(ctx, ngx_http_wba_replay_skew(ctx));
     ngx_http_wba_count(ctx->main->counters->local[answer]);
 
     if (answer == WBA_STORE_FRESH) {
-        wba_redis_remember(ngx_http_wba_redis_client(ctx->main->redis),
-                           ctx->asked, ctx->nasked);
+        wba_redis_remember(client, ctx->asked, ctx->nasked);
     } else if (answer == WBA_STORE_FULL) {
         ngx_http_wba_replay_full(ctx, "enlarge web_bot_auth_zone");
     }
@@ -271,6 +272,7 @@ ngx_http_wba_replay_asked(ngx_http_web_bot_auth_ctx_t *ctx)
 ngx_int_t
 ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx)
 {
+    wba_redis_t                        *client;
     ngx_http_web_bot_auth_main_conf_t  *mcf = ctx->main;
 
     if ((ctx->answered || ctx->ticket) && ngx_http_wba_replay_asked(ctx)) {
@@ -295,10 +297,12 @@ ngx_http_wba_replay_record(ngx_http_web_bot_auth_ctx_t *ctx)
                ctx->nasked * sizeof(wba_nonce_t));
 
     ctx->asked_us = ngx_http_wba_now_us();
-    ctx->ticket = wba_redis_record(ngx_http_wba_redis_client(mcf->redis),
-                                   ctx->asked, ctx->nasked,
-                                   ngx_http_wba_replay_skew(ctx),
-                                   ngx_http_wba_replay_done, ctx);
+    client = ngx_http_wba_redis_client(mcf->redis);
+    if (client) {
+        ctx->ticket = wba_redis_record(client, ctx->asked, ctx->nasked,
+                                       ngx_http_wba_replay_skew(ctx),
+                                       ngx_http_wba_replay_done, ctx);
+    }
     if (ctx->ticket) {
         return NGX_AGAIN;
     }
@@ -312,6 +316,7 @@ ngx_http_wba_replay_refuses(ngx_http_web_bot_auth_ctx_t *ctx)
     size_t                              n;
     int64_t                             skew;
     wba_clock_t                         now;
+    wba_redis_t                        *client;
     const wba_nonce_t                  *nonces = ctx->verify.nonces;
     wba_store_answer_t                  answer;
     ngx_http_web_bot_auth_main_conf_t  *mcf = ctx->main;
@@ -323,8 +328,11 @@ ngx_http_wba_replay_refuses(ngx_http_web_bot_auth_ctx_t *ctx)
     skew = ngx_http_wba_replay_skew(ctx);
 
     if (mcf->redis) {
-        answer = wba_redis_foresee(ngx_http_wba_redis_client(mcf->redis),
-                                   nonces, n, skew);
+        client = ngx_http_wba_redis_client(mcf->redis);
+        if (client == NULL) {
+            return 1;
+        }
+        answer = wba_redis_foresee(client, nonces, n, skew);
         if (answer != WBA_STORE_UNAVAILABLE || !mcf->store.local) {
             return answer != WBA_STORE_FRESH;
         }

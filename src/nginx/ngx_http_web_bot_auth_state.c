@@ -239,6 +239,25 @@ ngx_http_wba_state_save(ngx_http_wba_source_t *source,
 
 /* ---- reading */
 
+/* Whether a worker of ours has made it, or root; in a folder that others could
+ * write to before it was given to the workers, somebody else may have. */
+static ngx_uint_t
+ngx_http_wba_state_ours(ngx_http_wba_source_t *source, ngx_file_info_t *fi)
+{
+    ngx_file_info_t  folder;
+
+    if (fi->st_mode & (S_IWGRP|S_IWOTH)) {
+        return 0;
+    }
+    if (fi->st_uid == geteuid()) {
+        return 1;
+    }
+    return geteuid() == 0
+           && ngx_file_info(source->mcf->state_path->name.data, &folder)
+              != NGX_FILE_ERROR
+           && fi->st_uid == folder.st_uid;
+}
+
 /* The file's bytes, to be freed; NULL: none, and it was said why. */
 static u_char *
 ngx_http_wba_state_get(ngx_http_wba_source_t *source, u_char *name,
@@ -268,6 +287,11 @@ ngx_http_wba_state_get(ngx_http_wba_source_t *source, u_char *name,
         ngx_log_error(NGX_LOG_WARN, log, 0,
                       "web_bot_auth: \"%s\" is no state file and ignored",
                       name);
+    } else if (!ngx_http_wba_state_ours(source, &fi)) {
+        ngx_log_error(NGX_LOG_WARN, log, 0,
+                      "web_bot_auth: the state of directory %V in \"%s\" is "
+                      "ignored: it is somebody else's, or others may write it",
+                      &source->name, name);
     } else {
         *size = ngx_file_size(&fi);
         data = ngx_alloc(*size + 1, log);

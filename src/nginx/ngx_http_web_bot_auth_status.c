@@ -407,7 +407,7 @@ ngx_http_wba_report_zone(ngx_http_web_bot_auth_main_conf_t *mcf,
     report->arena_size = zone->arena_size;
     report->found_slots = zone->nfound;
 
-    report->shared_store = mcf->redis == NULL;
+    report->shared_store = mcf->store.shared;
     report->nonce_file = mcf->nonce_file ? ngx_http_wba_view(mcf->nonce_path)
                                          : wba_str(NULL, 0);
     report->nonce_size = zone->replay_size;

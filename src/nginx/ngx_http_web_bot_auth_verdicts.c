@@ -34,24 +34,31 @@ ngx_http_wba_needs_verdicts(const wba_env_t *env)
 }
 
 ngx_int_t
-ngx_http_wba_verdicts_init_worker(ngx_cycle_t *cycle,
+ngx_http_wba_verdicts_create(ngx_pool_t *pool,
     ngx_http_web_bot_auth_main_conf_t *mcf)
 {
-    void     *region;
-    size_t    size = wba_verdict_cache_size(NGX_HTTP_WBA_VERDICTS);
-    uint8_t   secret[WBA_VERDICT_SECRET];
-
     if (!ngx_http_wba_needs_verdicts(&mcf->env)) {
         return NGX_OK;
     }
-    region = ngx_palloc(cycle->pool, size);
-    if (region == NULL) {
-        return NGX_ERROR;
+    mcf->verdicts = ngx_palloc(pool,
+                               wba_verdict_cache_size(NGX_HTTP_WBA_VERDICTS));
+    return mcf->verdicts ? NGX_OK : NGX_ERROR;
+}
+
+void
+ngx_http_wba_verdicts_init_worker(ngx_http_web_bot_auth_main_conf_t *mcf)
+{
+    uint8_t  secret[WBA_VERDICT_SECRET];
+
+    if (mcf->verdicts == NULL) {
+        return;
     }
     randombytes_buf(secret, sizeof(secret));
-    mcf->env.verdicts = wba_verdict_cache_init(region, size, secret);
+    mcf->env.verdicts =
+        wba_verdict_cache_init(mcf->verdicts,
+                               wba_verdict_cache_size(NGX_HTTP_WBA_VERDICTS),
+                               secret);
     sodium_memzero(secret, sizeof(secret));
-    return NGX_OK;
 }
 
 /* Once a second: forgers make a worker do no more than that for an answer

@@ -192,9 +192,15 @@ ngx_http_wba_word_nonce(ngx_conf_t *cf, ngx_http_wba_block_t *block,
     return i == NGX_ERROR ? NGX_CONF_ERROR : NGX_CONF_OK;
 }
 
-/* Seconds that a time may be at most, a hundred years: sums of them, in
- * milliseconds, fit. */
+/* What a time may be at most, a hundred years: sums of them, in milliseconds,
+ * fit.  Of 32 bits, ten years. */
+#if (NGX_TIME_T_SIZE == 8)
+#define NGX_HTTP_WBA_MAX_DAYS  "36500"
 #define NGX_HTTP_WBA_MAX_TIME  (INT64_C(36500) * 24 * 60 * 60)
+#else
+#define NGX_HTTP_WBA_MAX_DAYS  "3650"
+#define NGX_HTTP_WBA_MAX_TIME  (3650 * 24 * 60 * 60)
+#endif
 
 static char *
 ngx_http_wba_seconds(ngx_conf_t *cf, const char *what, ngx_str_t *value,
@@ -204,7 +210,8 @@ ngx_http_wba_seconds(ngx_conf_t *cf, const char *what, ngx_str_t *value,
     if (*to == (time_t) NGX_ERROR || *to == 0 || *to > NGX_HTTP_WBA_MAX_TIME)
     {
         return ngx_http_wba_complain(cf, what, value,
-                                     "a time up to 36500d, for instance 8m");
+                                     "a time up to " NGX_HTTP_WBA_MAX_DAYS
+                                     "d, for instance 8m");
     }
     return NGX_CONF_OK;
 }

@@ -92,8 +92,9 @@ ngx_http_wba_zone_layout(ngx_http_web_bot_auth_main_conf_t *mcf,
     return NGX_OK;
 }
 
-/* Beyond it no machine's memory goes. */
-#define NGX_HTTP_WBA_ZONE_MAX  ((size_t) 1 << 44)
+/* Beyond it no machine's memory goes: 16 TB, and half of what 32 bits address.
+ */
+#define NGX_HTTP_WBA_ZONE_MAX  ((size_t) -1 >> (NGX_PTR_SIZE == 8 ? 20 : 1))
 
 size_t
 ngx_http_wba_zone_for(ngx_http_web_bot_auth_main_conf_t *mcf,

@@ -8,10 +8,12 @@ with its nginx, compilers and libraries; the packages are made, installed and
 used there.  "source": nginx itself is built, from Debian's source package or,
 where that has gone from the mirror, from nginx's release; with the module in
 it or beside it.  HTTP/3 is spoken by Debian 13's curl.  What cannot be had is
-skipped, with the reason.  --docs puts the rows into docs/compatibility.md."""
+skipped, with the reason.  results.json in the build folder keeps how each row
+came out last; --docs puts them into docs/compatibility.md."""
 
 import argparse
 import datetime
+import json
 import os
 import pathlib
 import re
@@ -75,8 +77,8 @@ SYSTEMS = (
     ("Debian 12, 32-bit", "bookworm", "i386", ("gcc", "clang")),
 )
 
-
-HEAD = ("nginx", "from", "how", "compiler", "result")
+HEAD = ("nginx", "from", "how", "compiler", "tests that passed", "day")
+FAILED = "FAILED: "
 
 
 class Failed(Exception):
@@ -184,7 +186,7 @@ class Source:
 
     def row(self, name, cc, result):
         return (self.version, "Debian's source %s" % self.package
-                if self.package else "nginx's release", name,
+                if self.package else "nginx's release " + self.version, name,
                 named(cc, output([cc, "--version"])[1]), result)
 
     def rows(self):
@@ -311,10 +313,11 @@ class System:
             quoted = " ".join(pytest("", HTTP3_TESTS))
             result += ", %d over HTTP/3" % self.inside(
                 tested, files + quoted, cc + "-http3")
-        if cc == "gcc":
-            result += ", packages: %d checks" % self.inside(
-                tested, "make package-test", "packages")
-        return result
+        return result + (self.packages() if cc == "gcc" else "")
+
+    def packages(self):
+        return ", packages: %d checks" % self.inside(
+            tested, "make package-test", "packages")
 
 
 def systems(build, only, packages):
@@ -335,21 +338,39 @@ def skip(what, why):
     print("skipped: %s: %s" % (what, why), flush=True)
 
 
-def write_page(rows):
-    page = PAGE.read_text()
-    table = "".join("| %s |\n" % " | ".join(row) for row in (
-        HEAD, ["---"] * len(HEAD), *rows))
-    page, n = re.subn(r"(?s)(As of )[\d-]+(.*?\n\n)\| nginx .*?\n\n",
-                      lambda m: m[1] + str(datetime.date.today()) + m[2]
-                      + table + "\n", page, count=1)
-    assert n, "no table in " + str(PAGE)
-    PAGE.write_text(page)
+class Results:
+    """The rows, each as it came out last, with the day."""
+
+    def __init__(self, path):
+        self.path = path
+        self.rows = json.loads(path.read_text()) if path.exists() else {}
+
+    def add(self, row):
+        today = str(datetime.date.today())
+        key = "%s | %s | %s" % (row[1], row[2], row[3].split()[0])
+        self.rows[key] = [*row, today]
+        self.path.write_text(json.dumps(self.rows, indent=1) + "\n")
+
+    def failed(self):
+        return sum(FAILED in row[-2] for row in self.rows.values())
+
+    def write_page(self):
+        """Whole systems first."""
+        rows = sorted(self.rows.values(),
+                      key=lambda row: not row[1].startswith("Debian "))
+        table = "".join("| %s |\n" % " | ".join(row) for row in (
+            HEAD, ["---"] * len(HEAD), *rows))
+        page, n = re.subn(r"(?s)\| nginx \|.*?\n\n", lambda _: table + "\n",
+                          PAGE.read_text(), count=1)
+        assert n, "no table in " + str(PAGE)
+        PAGE.write_text(page)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", default="build/compat")
-    parser.add_argument("--shims", required=True, help="folder of those that were built")
+    parser.add_argument("--shims", required=True,
+                        help="folder of those that were built")
     parser.add_argument("--packages", required=True, help="of a system")
     parser.add_argument("--only", default="", help="versions, suites, "
                         "architectures; without it, all")
@@ -358,7 +379,8 @@ def main():
     build = pathlib.Path(args.build).resolve()
     build.mkdir(parents=True, exist_ok=True)
     only = args.only.split()
-    rows, failures = [], 0
+    results = Results(build / "results.json")
+    rows = failures = 0
     for kind in (systems(build, only, args.packages.split()),
                  sources(build, only, pathlib.Path(args.shims).resolve())):
         for *row, result in kind:
@@ -366,13 +388,14 @@ def main():
             try:
                 row.append(result())
             except Failed as why:
-                row.append("FAILED: %s" % why)
+                row.append(FAILED + str(why))
                 failures += 1
             print(row[-1], flush=True)
-            rows.append(row)
-    print("%d built and tested, %d failed" % (len(rows) - failures, failures))
-    if args.docs and not failures:
-        write_page(rows)
+            rows += 1
+            results.add(row)
+    print("%d built and tested, %d failed" % (rows - failures, failures))
+    if args.docs and not results.failed():
+        results.write_page()
     return 1 if failures or not rows else 0
 
 

@@ -4,13 +4,15 @@
     coverage.py begin BUILD         forget earlier runs; let workers write
     coverage.py collect BUILD RUN   what a run has run, into BUILD/RUN.json:
                                     unit or integration
-    coverage.py report BUILD ARGUED the tables; exit status 1 below the bounds
+    coverage.py report BUILD        the tables; exit status 1 below the bounds,
+                                    and where unreached.txt is not right
+    coverage.py document BUILD      both into docs/security.md
 
 A branch is one way out of one condition, gcov's count; C has no exceptions
-that would add others.  ARGUED (docs/coverage.md) holds the lines of core and
-fetch that may stay without, or with part of their branches, each as
-"src/core/file.c: text of the line"; what it does not hold is printed, and so is
-what it holds in vain."""
+that would add others.  unreached.txt holds the lines of core, fetch and nginx
+that no test runs, by the reason why: one that it does not hold is an error, and
+so is one of core or fetch that it holds in vain.  (Of nginx some are reached
+now and then, by who comes first.)"""
 
 import collections
 import json
@@ -21,6 +23,8 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEPT = pathlib.Path(__file__).with_name("unreached.txt")
+SECURITY = ROOT / "docs/security.md"
 
 # room, what is measured, in percent: lines, branches
 BOUNDS = (("core", "unit", 95, 90), ("fetch", "unit", 95, 90),
@@ -53,7 +57,8 @@ def begin(build):
 
 
 def collect(build, run):
-    """{file: {line: [count, [count of each branch]]}}, over all objects."""
+    """{file: {line: [count, [count of each branch], function]}}, over all
+    objects."""
     merged = collections.defaultdict(dict)
     for note in notes(build, OBJECTS[run]):
         data = note.with_suffix(".gcda")
@@ -75,7 +80,8 @@ def collect(build, run):
 def add(known, lines):
     for line in lines:
         counts = [b["count"] for b in line["branches"]]
-        entry = known.setdefault(line["line_number"], [0, []])
+        entry = known.setdefault(line["line_number"],
+                                 [0, [], line.get("function_name", "")])
         # the parts of a process that was killed may not add up
         entry[0] += max(0, line["count"])
         entry[1] += [0] * (len(counts) - len(entry[1]))
@@ -126,55 +132,123 @@ def tables(runs):
     return failures
 
 
-def gaps(lines_of, path):
-    """(number, text, whether it ran) of what is not covered in full."""
-    text = (ROOT / path).read_text().splitlines()
-    for number, (count, branches) in sorted(
-            (int(n), e) for n, e in lines_of.items()):
-        if count == 0 or 0 in branches:
-            yield number, text[number - 1].strip(), count > 0
+# ---- what is not reached
+
+def unreached(runs):
+    """{(path, function, text): how many lines}."""
+    found = collections.Counter()
+    for room, run, *_ in BOUNDS:
+        for path, lines in runs[run].items():
+            if path.startswith("src/%s/" % room) and room != "cli":
+                text = (ROOT / path).read_text().splitlines()
+                for number, (count, _, function) in lines.items():
+                    if count == 0:
+                        found[path, function,
+                              text[int(number) - 1].strip()] += 1
+    return found
 
 
-def argue(run, argued):
-    """Prints core's and fetch's gaps that nobody argued, and arguments about
-    none; returns how many."""
-    listed = set(re.findall(r"^(src/\S+: .*\S)$",
-                            pathlib.Path(argued).read_text(), re.M))
-    found, new = set(), []
-    for path, lines in sorted(run.items()):
-        if re.match("src/(core|fetch)/", path):
-            for number, text, ran in gaps(lines, path):
-                found.add("%s: %s" % (path, text))
-                if "%s: %s" % (path, text) not in listed:
-                    new.append("%s:%d: %s   %s" % (
-                        path, number, "in part" if ran else "not run", text))
-    for title, rows in (("not covered, and not in %s:" % argued, new),
-                        ("in %s, and covered or gone:" % argued,
-                         sorted(listed - found))):
+def kept():
+    """[(reason, {(path, function, text): how many lines})]"""
+    reasons = []
+    for line in KEPT.read_text().splitlines():
+        entry = re.fullmatch(r"    (src/\S+): (\w*): (.*)", line)
+        if entry:
+            reasons[-1][1][entry.groups()] += 1
+        elif line and line[0] not in " #":
+            reasons.append((line, collections.Counter()))
+        elif line.startswith("  ") and reasons and not reasons[-1][1]:
+            reasons[-1] = (reasons[-1][0] + " " + line.strip(),
+                           collections.Counter())
+        elif line and line[0] != "#":
+            sys.exit("coverage: %s: what is this?\n%s" % (KEPT.name, line))
+    return reasons
+
+
+def compare(runs):
+    """Prints where the list of what is not reached is wrong; how often it
+    is."""
+    found = unreached(runs)
+    listed = sum((entries for _, entries in kept()), collections.Counter())
+    new, vain = found - listed, listed - found
+    for title, rows in (
+            ("not reached, and not in %s:" % KEPT.name, new),
+            ("in %s, and reached or gone:" % KEPT.name, vain)):
         if rows:
-            print("\n%s\n  %s" % (title, "\n  ".join(rows)))
-    return len(new) + len(listed - found)
+            print("\n" + title)
+            for row in sorted(rows.elements()):
+                print("    %s: %s: %s" % row)
+    return len(new) + sum(not path.startswith("src/nginx/")
+                          for path, _, _ in vain)
 
 
-def report(build, argued):
-    runs = {run: json.loads(pathlib.Path(build, run + ".json").read_text())
+def read(build):
+    return {run: json.loads(pathlib.Path(build, run + ".json").read_text())
             for run in OBJECTS}
+
+
+def report(build):
+    runs = read(build)
     failures = tables(runs)
-    rest = pathlib.Path(build, "uncovered.txt")
-    rest.write_text("".join(
-        "%s:%d: %s   %s\n" % (path, number, "in part" if ran else "not run",
-                              text)
-        for path, lines in sorted(runs["integration"].items())
-        if re.match("src/(nginx|cli)/", path)
-        for number, text, ran in gaps(lines, path)))
-    print("\nThe gaps of nginx and cli are in %s." % os.path.relpath(rest))
-    n = argue(runs["unit"], argued)
+    n = compare(runs)
     if n:
-        failures.append("%d gaps or arguments to look at" % n)
+        failures.append("%s is wrong about %d lines" % (KEPT.name, n))
     if failures:
         sys.exit("coverage: " + "; ".join(failures))
 
 
+# ---- docs/security.md
+
+def figures(runs):
+    rows = ["| room | tests | lines | branches |", "|---|---|---|---|"]
+    for room, run, *_ in BOUNDS:
+        total = Sum([entry for path, lines in runs[run].items()
+                     if path.startswith("src/%s/" % room)
+                     for entry in lines.values()])
+        rows.append("| `src/%s` | %s | %s | %s |" % (
+            room, run, *("%d of %d (%.1f %%)" % (*got, percent(*got))
+                         for got in (total.lines, total.branches))))
+    return rows
+
+
+def place(path):
+    """As short as it can be told apart."""
+    room, name = path.split("/")[1:]
+    return name.replace("ngx_http_web_bot_auth_", "") if room == "nginx" \
+        else name
+
+
+def reasons_told():
+    rows = ["| lines | where | why |", "|---|---|---|"]
+    for reason, entries in kept():
+        where = collections.defaultdict(dict)
+        for (path, function, _), n in sorted(entries.items()):
+            room = path.split("/")[1]
+            per = where[room, place(path)]
+            function = function.replace("ngx_http_wba_", "") \
+                .replace("ngx_http_web_bot_auth_", "")
+            per[function] = per.get(function, 0) + n
+        rows.append("| %d | %s | %s |" % (
+            sum(entries.values()),
+            "; ".join("%s/%s: %s" % (*file, ", ".join(
+                "`%s` %d" % one for one in sorted(per.items())))
+                for file, per in sorted(where.items())), reason))
+    return rows
+
+
+def document(build):
+    text = SECURITY.read_text()
+    for title, rows in (("### Lines and branches", figures(read(build))),
+                        ("### What no test reaches", reasons_told())):
+        text, n = re.subn(r"(?m)(^%s\n(?:(?!\||#).*\n)*)(?:\|.*\n)+"
+                          % re.escape(title),
+                          lambda m: m[1] + "\n".join(rows) + "\n", text)
+        if n != 1:
+            sys.exit("coverage: docs/security.md has no table under %r"
+                     % title)
+    SECURITY.write_text(text)
+
+
 if __name__ == "__main__":
-    {"begin": begin, "collect": collect, "report": report}[sys.argv[1]](
-        *sys.argv[2:])
+    {"begin": begin, "collect": collect, "report": report,
+     "document": document}[sys.argv[1]](*sys.argv[2:])

@@ -47,6 +47,7 @@ TAP = FILE + " profile tap;"
 
 GOOD = [
     "", block(TAP), block(URL + " profile tap;"), block(FILE + " profile agent-pay;"),
+    block("url file://%%DIR%%/keys/visa.json; profile tap;"),
     block(FILE + " profile web-bot-auth;"),
     block("url https://keys.test:8443/a/b?c=d; profile tap;"),
     block(TAP + " tags a b c;"), block(TAP + " components @method x-a;"),
@@ -238,6 +239,33 @@ BAD = [
     ("web_bot_auth_forgery_limit 1r/s; web_bot_auth_forgery_limit 2r/s;",
      "duplicate"),
 ]
+
+
+# What there can be too much of.
+BAD += [
+    (block(FILE + " profile tap; max_size 50;"), 'write a larger "max_size"'),
+    ("".join(block(TAP, "d%d" % i) for i in range(129)), "remove some"),
+    ("".join(block(TAP + " tags %s;" % " ".join(
+        "t%d-%d" % (i, j) for j in range(8)), "d%d" % i) for i in range(40)),
+     'write fewer "tags"'),
+]
+
+# Each that is said once, with a value that it takes.
+ONCE = (
+    "web_bot_auth on;", "web_bot_auth_dry_run on;",
+    "web_bot_auth_clock_skew 1s;", "web_bot_auth_max_lifetime 1m;",
+    "web_bot_auth_nonce required;", "web_bot_auth_authority any;",
+    "web_bot_auth_authority $host;", "web_bot_auth_scheme https;",
+    "web_bot_auth_content_digest on;", "web_bot_auth_body_link on;",
+    "web_bot_auth_challenge on;", "web_bot_auth_expose_reason on;",
+    "web_bot_auth_log_level info;", "web_bot_auth_forgery_limit off;",
+    "web_bot_auth_zone 1m;", "web_bot_auth_wait 1s;",
+    "web_bot_auth_nonce_store shared;", "web_bot_auth_state_path state;",
+    "web_bot_auth_private_addresses on;", "web_bot_auth_test_keys on;",
+    "web_bot_auth_trusted_certificate /etc/ssl/certs/ca-certificates.crt;",
+    discovery("any;"),
+)
+BAD += [(once + once, "duplicate") for once in ONCE]
 
 
 @pytest.mark.parametrize("more, word", BAD, ids=[

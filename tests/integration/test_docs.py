@@ -87,13 +87,29 @@ def test_what_nginx_t_says():
     assert len(rows) == len(set(rows))
 
 
-TESTS = re.findall(r"\b(?:unit|integration|interop|conformance)/\w+",
-                   (ROOT / "docs/conformance.md").read_text())
+TESTS = re.findall(
+    r"\b((?:unit|integration|interop)/test_\w+|conformance/\w+)"
+    r"(?:::(\w+))?",
+    (ROOT / "docs/conformance.md").read_text()
+    + (ROOT / "docs/security.md").read_text())
 
 
-@pytest.mark.parametrize("name", sorted(set(TESTS)))
-def test_conformance_names_tests_that_exist(name):
-    assert [p for p in (ROOT / "tests").glob(name + ".*")], name
+@pytest.mark.parametrize("name, function", sorted(set(TESTS)))
+def test_tests_that_are_named_exist(name, function):
+    found = [p for p in (ROOT / "tests").glob(name + ".*")]
+    assert found, name
+    assert not function or re.search(
+        r"^(def )?%s\(" % function, found[0].read_text(), re.M), name
+
+
+def test_each_promise_names_a_test():
+    text = (ROOT / "docs/security.md").read_text()
+    table = text.split("## What is promised")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?!part|-)(.*) \|$", table, re.M)
+    assert len(rows) > 15
+    for row in rows:
+        assert re.search(r"(unit|integration)/test_", row.split(" | ")[-1]), \
+            row
 
 
 def test_each_fuzz_target_has_its_row():

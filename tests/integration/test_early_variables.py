@@ -320,8 +320,8 @@ def test_identity_early_and_the_verdict_later(ask, nginx):
     response = ask(request)
     expect(response, "ok")
     assert early(response) == response.header("X-In-Server") == VISA
-    assert last(nginx, "/verdict").startswith(
-        "200 keyid=visa-1 reason=ok tag=agent-browser-auth ")
+    wait_for("the log", lambda: last(nginx, "/verdict").startswith(
+        "200 keyid=visa-1 reason=ok tag=agent-browser-auth "))
 
     response = ask(request)
     expect(response, "nonce-replayed")

@@ -146,7 +146,19 @@ def foreign(path):
     path.write_bytes(b"hello" * 100000)
 
 
+def given_away(path):
+    """Whoever could write into the folder may have put it there, with nonces
+    that he takes out again.  Only root can give it away."""
+    if os.geteuid() == 0:
+        os.chown(path, 12345, -1)
+    else:
+        path.chmod(0o606)
+
+
 @pytest.mark.parametrize("change, word", [
+    (given_away, "somebody else"),
+    (lambda path: path.chmod(0o620), "somebody else"),
+    (lambda path: path.chmod(0o602), "somebody else"),
     (damage(20), "started anew"), (damage(4096 + 32), "damaged"),
     (shorten, "size"), (foreign, "no nonce file")])
 def test_what_cannot_be_used_begins_anew_and_cold(start, change, word):

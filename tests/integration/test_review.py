@@ -6,6 +6,7 @@ import pytest
 from harness.agents import BROWSER
 from harness.client import fetch
 from harness.expect import expect
+from harness.signer import Key, jwks
 
 CONF = """
 %%GLOBALS%%
@@ -60,3 +61,33 @@ def test_settings_that_depend_on_the_verdict(nginx, target):
     """Variables of ours inside web_bot_auth_authority or _scheme are empty
     there; nothing recurses."""
     expect(fetch(nginx.port(), BROWSER.request(target)), "ok")
+
+
+CROWD = """
+%%GLOBALS%%
+events {}
+http {
+    %%HTTP%%
+    web_bot_auth_directory crowd {
+        url file:%%DIR%%/keys/crowd.json;
+        profile tap;
+    }
+    %%DIRECTORIES%%
+    web_bot_auth_nonce_store shared cold=accept;
+    %%ECHO%%
+    server {
+        listen 127.0.0.1:%%PORT%%;
+        server_name shop.test;
+        location / { web_bot_auth on; %%OK%% }
+    }
+}
+"""
+
+
+def test_a_directory_that_publishes_another_s_kid_many_times(serve):
+    """Its agents come in all the same."""
+    nginx = serve(CROWD, files={"keys/crowd.json": jwks(
+        *[Key().jwk(kid="visa-1") for _ in range(20)])})
+    response = fetch(nginx.port(), BROWSER.request("/"))
+    expect(response, "ok")
+    assert response.header("X-directory") == "visa"

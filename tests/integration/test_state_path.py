@@ -141,6 +141,15 @@ def linked(path):
     path.symlink_to(path.with_name("elsewhere"))
 
 
+def given_away(path):
+    """To somebody else: whoever could write into the folder may have put it
+    there.  Only root can; others see to it that anybody may write it."""
+    if os.geteuid() == 0:
+        os.chown(path, 12345, -1)
+    else:
+        path.chmod(0o606)
+
+
 DAMAGE = {
     "one bit": flipped,
     "truncated": lambda p: p.write_bytes(p.read_bytes()[:-1]),
@@ -152,6 +161,9 @@ DAMAGE = {
     "a folder": replaced_by(pathlib.Path.mkdir),
     "a pipe": replaced_by(os.mkfifo),
     "a link": linked,
+    "of somebody else": given_away,
+    "for its group to write": lambda p: p.chmod(0o620),
+    "for anybody to write": lambda p: p.chmod(0o602),
 }
 
 

@@ -100,7 +100,7 @@ def test_directory(remote):
         remote.known()
 
     remote.torture.sweep(act, verdict("ok", allow=UNFETCHED), recovered,
-                         lossy=LOSSY)
+                         lossy=LOSSY, least=4000)
 
 
 def test_a_socket_that_may_block(remote):
@@ -158,4 +158,5 @@ def test_discovery(found):
         found.known()
 
     found.torture.sweep(act, verdict("ok", allow=(
-        *UNFETCHED, "discovery-limit")), recovered, lossy=LOSSY)
+        *UNFETCHED, "discovery-limit")), recovered, lossy=LOSSY,
+                        least=4000)

@@ -2,6 +2,8 @@
 """Workers killed at any moment: nothing stays locked, leased or forgotten."""
 
 import collections
+import mmap
+import struct
 import threading
 
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from harness.agents import BROWSER
 from harness.client import Connection, fetch
 from harness.expect import expect, seen
+from harness.names import Names
 from harness.nginx import wait_for
+from harness.plugin import shim
 from harness.signer import Key, jwks
 
 CONF = """
@@ -54,8 +58,8 @@ def nginx(serve, directory, authority):
     serve.all.remove(nginx)
 
 
-def remote():
-    return BROWSER.request(key=KEY, keyid=KEY.thumbprint, tag="remote")
+def remote(key=KEY):
+    return BROWSER.request(key=key, keyid=key.thumbprint, tag="remote")
 
 
 def kill(nginx, pid):
@@ -63,9 +67,9 @@ def kill(nginx, pid):
     wait_for("another worker", lambda: len(nginx.workers()) == 2)
 
 
-def becomes_ok(nginx):
+def becomes_ok(nginx, key=KEY):
     wait_for("the directory to be usable",
-             lambda: seen(fetch(nginx.port(), remote()))[0] == "ok")
+             lambda: seen(fetch(nginx.port(), remote(key)))[0] == "ok")
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -143,3 +147,60 @@ def test_again_and_again_under_load(nginx, directory):
     # an answer that got lost may have been the one that passed
     assert all("ok" in got or "" in got for got in tries)
     becomes_ok(nginx)
+
+
+class Dies(Names):
+    """As names, for serve(..., names=dies), by shims/dies.c."""
+
+    def __init__(self, library):
+        super().__init__(library)
+        self.path = self.dir / "dies"
+        self.path.write_bytes(bytes(8))
+        self.path.chmod(0o666)
+        with open(self.path, "r+b") as f:
+            self.memory = mmap.mmap(f.fileno(), 8)
+
+    def environment(self):
+        return {"WBA_TEST_DIES": str(self.path)}
+
+    def ask(self, locked=0, unlocked=0):
+        """Who takes, or gives back, that lock dies."""
+        self.memory[:] = struct.pack("=ii", locked, unlocked)
+
+    def close(self):
+        self.memory.close()
+        super().close()
+
+
+@pytest.fixture
+def dies(binaries):
+    table = Dies(shim(binaries, "dies"))
+    yield table
+    table.close()
+
+
+@pytest.mark.parametrize("how", ["locked", "unlocked"])
+@pytest.mark.parametrize("times", [1, 2])
+def test_in_the_lock(serve, directory, authority, dies, how, times):
+    """While keys are leased, fetched and published; the lock is taken from
+    whoever died with it, and what that one had begun is looked at anew."""
+    keys = [KEY, Key()]
+    directory.serve("/keys", body=jwks(*keys), status=200, hang=False)
+    nginx = serve(CONF, URL=directory.url("/keys"), CA=authority.ca,
+                  names=dies)
+    becomes_ok(nginx)
+    for _ in range(2):
+        was = set(nginx.workers())
+        nginx.expect(r"worker process \d+ exited on signal 9")
+        dies.ask(**{how: times})
+        wait_for("a worker to die", lambda: was - set(nginx.workers()))
+        wait_for("another worker", lambda: len(nginx.workers()) == 2)
+        becomes_ok(nginx)
+        # what is published from now on is seen by all
+        keys[1] = Key()
+        directory.serve("/keys", body=jwks(*keys), status=200)
+        becomes_ok(nginx, keys[1])
+        for key in keys * 10:
+            expect(fetch(nginx.port(), remote(key)), "ok")
+    nginx.stop()
+    serve.all.remove(nginx)

@@ -12,10 +12,12 @@ a file's again, once it has changed; --all for everything)."""
 
 import argparse
 import collections
+import concurrent.futures
 import hashlib
 import json
 import os
 import pathlib
+import queue
 import re
 import shlex
 import shutil
@@ -27,6 +29,7 @@ import time
 import mutants
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+SECURITY = ROOT / "docs/security.md"
 ARGUED = pathlib.Path(__file__).with_name("survivors.txt")
 
 # They take long, or need servers, and run no line that others do not.
@@ -47,7 +50,8 @@ def run(command, **how):
 class Workshop:
     """Compiles core, its tests, and mutants."""
 
-    def __init__(self, build, cflags, libs):
+    def __init__(self, build, cflags, libs, jobs):
+        self.pool = concurrent.futures.ThreadPoolExecutor(jobs)
         self.build = pathlib.Path(build).resolve()
         self.cflags = [f for f in shlex.split(cflags)
                        if not f.startswith(("-O", "-g", "-W", "-M"))]
@@ -68,7 +72,7 @@ class Workshop:
 
     def prepare(self):
         """core with gcov's counters and without, and the tests."""
-        for kind in ("plain", "counted", "tests", "mutant"):
+        for kind in ("plain", "counted", "tests"):
             (self.build / kind).mkdir(parents=True, exist_ok=True)
         newest = max(p.stat().st_mtime
                      for folder in ("src/core", "src/fetch", "tests/unit")
@@ -79,12 +83,13 @@ class Workshop:
         print("building core and %d tests" % len(self.tests), flush=True)
         shutil.rmtree(self.build / "counted")
         (self.build / "counted").mkdir()
-        for source in self.sources:
-            for kind, flags in (("plain", ["-O1"]),
-                                ("counted", ["-O0", "--coverage",
-                                             "-fprofile-abs-path"])):
-                self.must(self.compile(
-                    source, self.build / kind / (source.stem + ".o"), *flags))
+        self.all(
+            lambda source, kind, *flags: self.compile(
+                source, self.build / kind / (source.stem + ".o"), *flags),
+            [(source, *kind) for source in self.sources
+             for kind in (("plain", "-O1"),
+                          ("counted", "-O0", "--coverage",
+                           "-fprofile-abs-path"))])
         self.library(self.objects("plain"),
                      self.build / "plain/libwba-core.so")
         self.library([*self.objects("counted"), "--coverage"],
@@ -96,25 +101,26 @@ class Workshop:
         return [self.build / kind / (s.stem + ".o") for s in self.sources
                 if s != but]
 
-    @staticmethod
-    def must(done):
-        if done.returncode:
-            raise Failure(done.stdout.decode())
+    def all(self, do, rows):
+        """As many at a time as there are jobs; each must succeed."""
+        for done in self.pool.map(lambda row: do(*row), rows):
+            if done.returncode:
+                raise Failure(done.stdout.decode())
 
     def make_tests(self):
-        fetch = []
-        for source in sorted((ROOT / "src/fetch").glob("*.c")):
-            fetch.append(self.build / "tests" / (source.stem + ".o"))
-            self.must(self.compile(source, fetch[-1], "-O1"))
+        fetch = {source: self.build / "tests" / (source.stem + ".o")
+                 for source in sorted((ROOT / "src/fetch").glob("*.c"))}
+        self.all(lambda source, to: self.compile(source, to, "-O1"),
+                 fetch.items())
         archive = self.build / "tests/libwba-fetch.a"
         archive.unlink(missing_ok=True)
-        self.must(run(["ar", "rcs", str(archive), *map(str, fetch)]))
-        for test in self.tests:
-            self.must(run(
-                ["gcc", *self.cflags, "-w", "-O1", "-Itests/unit", str(test),
-                 "-o", str(self.build / "tests" / test.stem), str(archive),
-                 "-L", str(self.build / "plain"), "-lwba-core", "-lcmocka",
-                 *self.libs]))
+        self.all(run, [(["ar", "rcs", str(archive),
+                         *map(str, fetch.values())],)])
+        self.all(run, [
+            (["gcc", *self.cflags, "-w", "-O1", "-Itests/unit", str(test),
+              "-o", str(self.build / "tests" / test.stem), str(archive),
+              "-L", str(self.build / "plain"), "-lwba-core", "-lcmocka",
+              *self.libs],) for test in self.tests])
 
 
 def execute(workshop, test, libraries, seconds):
@@ -199,14 +205,14 @@ def arguments():
     """{Argument: why}, from survivors.txt."""
     found, place, pair, why = {}, None, [], []
     text = ARGUED.read_text() if ARGUED.exists() else ""
-    for line in [*text.splitlines(), "end: end"]:
+    for line in [*text.splitlines(), "", "end: end"]:
         if line.startswith("#"):
             continue
         header = re.fullmatch(r"(\S+): (.*)", line)
         if header and not line.startswith(" "):
             if place and pair:
                 raise Failure("survivors.txt: no reason for %s" % pair)
-            place = header[1], header[2]
+            place = header[1], header[2].replace("-", "")
         elif line.startswith("- "):
             pair.append([line[2:], None])
         elif line.startswith("+ "):
@@ -223,41 +229,52 @@ def arguments():
 # ---- the run
 
 class Run:
-    def __init__(self, workshop, measured):
+    def __init__(self, workshop, measured, jobs):
         self.workshop = workshop
         self.measured = measured
         self.results = Results(workshop.build)
         self.kills = collections.Counter()
+        self.benches = queue.Queue()    # a folder for each job
+        for i in range(jobs):
+            folder = workshop.build / ("mutant%d" % i)
+            folder.mkdir(exist_ok=True)
+            self.benches.put(folder)
 
     def code_of(self, source):
         """The machine code by which sameness is judged."""
-        to = self.workshop.build / "mutant/same.o"
+        to = source.with_suffix(".same")
         done = self.workshop.compile(source, to, "-O2", "-g0")
         return None if done.returncode else digest(to.read_bytes())
 
-    def fate(self, file, source, mutant, same):
-        name = pathlib.Path(file)
-        mutated = self.workshop.build / "mutant" / name.name
-        mutated.write_text(source.apply(mutant))
-        code = self.code_of(mutated)
-        if code is None:
-            return "stillborn"
-        if code == same:
-            return "same code"
+    def fate(self, file, text, mutant):
+        bench = self.benches.get()
+        try:
+            source = bench / pathlib.Path(file).name
+            source.write_text(text)
+            object_ = source.with_suffix(".o")
+            if self.workshop.compile(source, object_, "-O1").returncode:
+                return "stillborn"
+            fate = self.killer(file, mutant, object_)
+            if not fate.startswith("killed"):
+                code = self.code_of(source)
+                source.write_text((ROOT / file).read_text())
+                if code == self.code_of(source):
+                    return "same code"
+            return fate
+        finally:
+            self.benches.put(bench)
+
+    def killer(self, file, mutant, object_):
+        """By which test it dies, if by any."""
         tests = self.tests_of(file, mutant)
         if not tests:
             return "not run"
-        object_ = self.workshop.build / "mutant" / (name.stem + ".o")
-        if self.workshop.compile(mutated, object_, "-O1").returncode:
-            return "stillborn"
         self.workshop.library(
             [*self.workshop.objects("plain", ROOT / file), object_],
-            self.workshop.build / "mutant/libwba-core.so")
+            object_.parent / "libwba-core.so")
         for test in tests:
-            seconds = self.measured[test][0]
-            status = execute(self.workshop, test,
-                             self.workshop.build / "mutant",
-                             10 * seconds + 5)
+            status = execute(self.workshop, test, object_.parent,
+                             10 * self.measured[test][0] + 5)
             if status != 0:
                 self.kills[test] += 1
                 return "killed by %s%s" % (
@@ -279,38 +296,51 @@ class Run:
                                              self.measured[t][0]))
 
     def file(self, file, again):
-        text = (ROOT / file).read_text()
-        source, all_ = mutants.all_of(text)
-        fates = self.results.of(file, text)
-        original = self.workshop.build / "mutant" / pathlib.Path(file).name
-        original.write_text(text)
-        same = self.code_of(original)
-        for i, mutant in enumerate(all_):
-            key = "%d:%d:%s" % (mutant.start, mutant.end, mutant.new)
-            if key in fates and not again and fates[key] not in (
-                    "survives", "not run"):
-                continue
-            fates[key] = self.fate(file, source, mutant, same)
+        source, all_ = mutants.all_of((ROOT / file).read_text())
+        fates = self.results.of(file, source.text)
+        keys = {mutant: "%d:%d:%s" % (mutant.start, mutant.end, mutant.new)
+                for mutant in all_}
+        asked = {
+            self.workshop.pool.submit(self.fate, file, source.apply(m), m): m
+            for m in all_
+            if again or fates.get(keys[m], "not run") in ("survives",
+                                                          "not run")}
+        for done in concurrent.futures.as_completed(asked):
+            mutant = asked[done]
+            fates[keys[mutant]] = done.result()
             self.results.save()
-            if fates[key] in ("survives", "not run"):
+            if done.result() in ("survives", "not run"):
                 print("%s:%d: %s: %s %s\n  - %s\n  + %s" % (
                     file, mutant.line, mutant.function, mutant.kind,
-                    fates[key], mutant.before, mutant.after), flush=True)
-        return [(m, fates["%d:%d:%s" % (m.start, m.end, m.new)])
-                for m in all_]
+                    done.result(), mutant.before, mutant.after), flush=True)
+        return [(m, fates[keys[m]]) for m in all_]
 
 
 def tell(file, fates, argued):
-    """The file's row; its survivors, new ones apart."""
+    """The file's counts; its survivors, new ones apart."""
     groups = collections.Counter(f.split(" by ")[0] for _, f in fates)
     alive = [m for m, f in fates if f in ("survives", "not run")]
     known = [m for m in alive
              if Argument(file, m.function, m.before, m.after) in argued]
+    row = (len(fates), groups["killed"], groups["same code"],
+           groups["stillborn"], len(known))
     print("%-28s %5d mutants, %4d killed, %3d same code, %3d not compiled, "
-          "%3d argued, %3d survive" % (
-              file, len(fates), groups["killed"], groups["same code"],
-              groups["stillborn"], len(known), len(alive) - len(known)))
-    return alive, [m for m in alive if m not in known]
+          "%3d argued, %3d survive" % (file, *row, len(alive) - len(known)))
+    return row, alive, [m for m in alive if m not in known]
+
+
+def document(counts):
+    """Puts the table into docs/security.md."""
+    lines = ["| `%s` | %s |" % (file, " | ".join(map(str, row)))
+             for file, row in counts]
+    lines.append("| **all** | %s |" % " | ".join(
+        str(sum(column)) for column in zip(*(row for _, row in counts))))
+    text, n = re.subn(r"(### Mutants\n\n(?:\|.*\n){2})(?:\|.*\n)+",
+                      lambda m: m[1] + "\n".join(lines) + "\n",
+                      SECURITY.read_text())
+    if n != 1:
+        raise Failure("%s has no table of mutants" % SECURITY)
+    SECURITY.write_text(text)
 
 
 def main():
@@ -318,12 +348,14 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--cflags", required=True)
     parser.add_argument("--libs", required=True)
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--document", action="store_true")
     parser.add_argument("files", nargs="+")
     args = parser.parse_args()
 
     argued = arguments()
-    workshop = Workshop(args.build, args.cflags, args.libs)
+    workshop = Workshop(args.build, args.cflags, args.libs, args.jobs)
     workshop.prepare()
     cache = workshop.build / "measured.json"
     if cache.exists() and cache.stat().st_mtime > (
@@ -334,16 +366,19 @@ def main():
         measured = measure(workshop)
         cache.write_text(json.dumps(measured))
 
-    hunt = Run(workshop, measured)
+    hunt = Run(workshop, measured, args.jobs)
     rows = [(file, hunt.file(file, args.all)) for file in args.files]
     print()
-    new, used = [], set()
+    new, used, counts = [], set(), []
     for file, fates in rows:
-        alive, fresh = tell(file, fates, argued)
+        row, alive, fresh = tell(file, fates, argued)
+        counts.append((file, row))
         used |= {Argument(file, m.function, m.before, m.after) for m in alive}
         new += [(file, m) for m in fresh]
     for file, m in new:
         print("\n%s: %s\n- %s\n+ %s" % (file, m.function, m.before, m.after))
+    if args.document:
+        document(counts)
     vain = [a for a in argued if a.file in args.files and a not in used]
     for a in vain:
         print("\nargued, and does not survive: %s: %s\n- %s\n+ %s" % a)

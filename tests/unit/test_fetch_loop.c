@@ -324,6 +324,35 @@ test_memory(void **state)
     assert_string_equal(r.body, BODY);
 }
 
+/* Of one that goes on: whatever has failed, the next fetches are as ever.  A
+ * name, as its look-up has a descriptor of its own. */
+static void
+test_memory_comes_back(void **state)
+{
+    wba_fetch_request_t request = request_of(url_of(PLAIN, "a.test", "/ok"));
+    record_t r;
+    int n, i;
+
+    (void) state;
+    request.allow_http = true;
+    request.fresh_connection = true;
+    for (n = 0; n < 2000; n++) {
+        memory_left = n;
+        if (start(&request, &r) != NULL) {
+            assert_true(wba_poll_run(eye.poll, eye.fetch, &r.done, 5000));
+        }
+        if (memory_left != -1) {
+            break;
+        }
+        for (i = 0; i < 3; i++) {
+            run(&request, &r);
+            assert_int_equal(r.result.error, WBA_FETCH_OK);
+        }
+    }
+    memory_left = -1;
+    assert_in_range(n, 20, 1999);
+}
+
 int
 main(void)
 {
@@ -338,6 +367,7 @@ main(void)
         TEST(test_loop_refuses_to_watch),
         TEST(test_no_descriptors_left),
         TEST(test_memory),
+        TEST(test_memory_comes_back),
     };
 
     return cmocka_run_group_tests(tests, all_setup, all_teardown);

@@ -194,7 +194,7 @@ hidden_rules(void **state)
         got = by == NULL ? -1
                          : (int) (by - lists[i].rules)
                                + (together ? TOGETHER : 0);
-        if (got != lists[i].hidden_by) {
+        if (got != lists[i].hidden_by || (by == NULL && together)) {
             fail_msg("line %d: %d", lists[i].line, got);
         }
         kit_free(k);
@@ -218,6 +218,33 @@ discovered_agents(void **state)
     kit_discovery(k, "web-bot-auth");
     assert_null(wba_rule_hidden_by(&k->env, rules, 3, &together));
     assert_false(together);
+    kit_free(k);
+}
+
+/* Any of discovery's patterns will do. */
+static void
+several_patterns(void **state)
+{
+    static const char *const texts[] = { "https://one.example",
+                                         "*.two.example",
+                                         "https://other.example" };
+    const wba_rule_t rule = { .agent = OTHER };
+    wba_agent_pattern_t allow[COUNT(texts)];
+    kit_t *k = shop();
+    size_t i;
+
+    (void) state;
+    kit_discovery(k, "web-bot-auth");
+    k->discovery.any = false;
+    k->discovery.allow = allow;
+    for (i = 0; i < COUNT(texts); i++) {
+        assert_int_equal(wba_agent_pattern_parse(
+                             &k->mem, wba_str_z(texts[i]), &allow[i]),
+                         WBA_OK);
+        k->discovery.nallow = i + 1;
+        assert_int_equal(wba_rule_fault(&k->env, &rule),
+                         i == 2 ? WBA_RULE_POSSIBLE : WBA_RULE_AGENT);
+    }
     kit_free(k);
 }
 
@@ -245,6 +272,10 @@ static const struct {
       WBA_ENTRY_DENIED, false },
     { __LINE__, { { YES, IN("visa"), WEB_BOT } }, NULL, WBA_ENTRY_DENIED,
       false },
+    { __LINE__, { { .keyid = T("l") }, { .keyid = T("k") },
+                  { YES, .keyid = T("k") } }, NULL, WBA_ENTRY_DENIED, false },
+    { __LINE__, { { YES, .keyid = T("k") }, { YES, BROWSER } }, NULL,
+      WBA_ENTRY_OPEN, false },
     { __LINE__, { { YES } }, "signature-agent", WBA_ENTRY_OPEN, true },
     { __LINE__, { { YES, IN("visa") } }, "signature-agent",
       WBA_ENTRY_UNCOVERABLE, true },
@@ -300,6 +331,7 @@ entry(void **state)
 static void
 entry_without_rules(void **state)
 {
+    wba_component_t path = { .name = WBA_STR("@path") };
     wba_component_t agent = { .name = WBA_STR("signature-agent") };
     kit_t *k = kit_new();
     wba_profile_t *p;
@@ -310,6 +342,8 @@ entry_without_rules(void **state)
              .profile;
     assert_int_equal(wba_rules_entry(&k->env, &k->policy), WBA_ENTRY_OPEN);
     assert_false(wba_rules_admit_browsers(&k->env, &k->policy));
+    p->components[p->ncomponents++] = path;
+    assert_int_equal(wba_rules_entry(&k->env, &k->policy), WBA_ENTRY_OPEN);
     p->components[p->ncomponents++] = agent;
     assert_int_equal(wba_rules_entry(&k->env, &k->policy),
                      WBA_ENTRY_UNCOVERABLE);
@@ -500,6 +534,7 @@ main(void)
         cmocka_unit_test(faulty_rules),
         cmocka_unit_test(hidden_rules),
         cmocka_unit_test(discovered_agents),
+        cmocka_unit_test(several_patterns),
         cmocka_unit_test(entry),
         cmocka_unit_test(entry_without_rules),
         cmocka_unit_test(the_judge_agrees),

@@ -60,6 +60,8 @@ static const struct {
     { "GET HTTPS://www.example.com/ HTTP/1.1", "\"@scheme\"", OK, "https" },
     { "GET http://www.example.com/ HTTP/1.1", "\"@scheme\"",
       WBA_REASON_SCHEME_MISMATCH, NULL },
+    { "GET http://www.example.com/ HTTP/1.1", "\"@target-uri\"",
+      WBA_REASON_SCHEME_MISMATCH, NULL },
 
     { "GET /a?b HTTP/1.1", "\"@request-target\"", OK, "/a?b" },
     { "GET https://www.example.com/path?param=value HTTP/1.1",
@@ -141,6 +143,8 @@ static const struct {
     { "A: b\rc\n", "\"a\"", VALUE, NULL },
     { "A: b\x01\n", "\"a\"", VALUE, NULL },
     { "A: b\x7f\n", "\"a\"", VALUE, NULL },
+    { "A: b\x1f\n", "\"a\"", VALUE, NULL },
+    { "A: b~\n", "\"a\"", OK, "b~" },
     { "A: \xc3\xa4\n", "\"a\"", VALUE, NULL },
     { "A: b\nA: \xff\n", "\"a\"", VALUE, NULL },
     { "Cookie: a=1\nCookie: b=2\n", "\"cookie\"", OK, "a=1, b=2" },
@@ -381,6 +385,9 @@ test_missing_answers(void **state)
     expect_line(&request, "no scheme", "\"@target-uri\"", MISSING, NULL);
     request.raw.scheme = WBA_STR("HTTP");
     expect_line(&request, "upper case", "\"@scheme\"", OK, "http");
+    request_close(&request);
+    request_open(&request, "OPTIONS * HTTP/1.1\n\n");
+    expect_line(&request, "no host", "\"@target-uri\"", MISSING, NULL);
     request.raw.method = WBA_STR_NONE;
     expect_line(&request, "no method", "\"@method\"", MISSING, NULL);
     request.raw.target = WBA_STR_NONE;
@@ -730,6 +737,38 @@ test_responses(void **state)
     }
 }
 
+/* A status has three digits. */
+static void
+test_statuses(void **state)
+{
+    static const unsigned ok[] = { 100, 101, 198, 297, 404, 599, 999 },
+                          bad[] = { 0, 99, 1000 };
+    wba_response_t response = { .authority = WBA_STR("a.example") };
+    char base[128];
+    request_t request;
+    wba_buf_t out;
+    size_t i, at;
+
+    (void) state;
+    for (i = 0; i < COUNT(ok); i++) {
+        request_open(&request, RESPONSE_LINES);
+        response.status = ok[i];
+        assert_int_equal(build_response(&request, &response, "(\"@status\")",
+                                        &out, &at), OK);
+        snprintf(base, sizeof(base), "\"@status\": %u\n"
+                 "\"@signature-params\": (\"@status\")", ok[i]);
+        expect_text("status", wba_buf_view(&out), base);
+        request_close(&request);
+    }
+    for (i = 0; i < COUNT(bad); i++) {
+        request_open(&request, RESPONSE_LINES);
+        response.status = bad[i];
+        assert_int_equal(build_response(&request, &response, "(\"@status\")",
+                                        &out, &at), MISSING);
+        request_close(&request);
+    }
+}
+
 /* The order is the list's; a member of the request beside one of the response
  * gets nothing from it. */
 static void
@@ -856,6 +895,7 @@ main(void)
         cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_no_allocation),
         cmocka_unit_test(test_responses),
+        cmocka_unit_test(test_statuses),
         cmocka_unit_test(test_response_as_a_whole),
         cmocka_unit_test(test_unknown_request),
         cmocka_unit_test(test_lines_together_too_large),

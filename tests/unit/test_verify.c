@@ -41,6 +41,9 @@ facts(void **state)
     assert_memory_equal(f->thumbprint, k->keys[ALICE].thumbprint, 32);
     assert_true(wba_str_eq(f->kid, WBA_STR("kid-alice")));
     assert_true(wba_str_eq(f->tag->text, WBA_STR("agent-browser-auth")));
+    assert_ptr_equal(f->tag, wba_profile_tag(&f->directory->profile,
+                                             WBA_STR("agent-browser-auth")));
+    assert_ptr_equal(f->keyed, f->directory);
     assert_true(wba_str_eq(f->input.label, WBA_STR("sig1")));
     assert_int_equal(f->input.created, 1699999990);
     assert_int_equal(f->input.expires, 1700000060);
@@ -123,6 +126,14 @@ claims(void **state)
     expect_verdict(k, WBA_REASON_SIGNATURE_INPUT_UNREADABLE);
     assert_true(wba_str_eq(f->claimed_tag, WBA_STR("agent-browser-auth")));
     assert_true(wba_str_eq(k->verdict.failed->input.label, WBA_STR("a")));
+    assert_null(f->claimed_keyid.data);
+
+    /* of which nothing else is told, were it read before what is broken */
+    kit_request(k, HEAD);
+    kit_sign(k, BOB, "a", "();tag=\"agent-browser-auth\";keyid=\"k\";alg=x");
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_SIGNATURE_INPUT_UNREADABLE);
+    assert_null(k->verdict.failed->input.keyid.data);
     assert_null(f->claimed_keyid.data);
     kit_free(k);
 }
@@ -395,6 +406,20 @@ fed_in_part(void **state)
     k->stop = WBA_DONE;
     kit_drive(k);
     expect_verdict(k, WBA_REASON_OK);
+    kit_free(k);
+
+    k = kit_shop();
+    k->body = "[1]";
+    k->policy.body_link = true;
+    k->stop = WBA_NEED_BODY;
+    kit_request(k, HEAD "Content-Type: application/json\r\n");
+    kit_sign(k, ALICE, "sig1", TAP("n"));
+    kit_run(k);
+    wba_verify_feed(&k->verify, "[1", 2);
+    wba_verify_begin(&k->verify, &k->policy);
+    k->stop = WBA_DONE;
+    kit_drive(k);
+    assert_int_equal(k->verify.facts.link.state, WBA_LINK_READ);
     kit_free(k);
 }
 
@@ -738,6 +763,15 @@ same_nonce(void **state)
 
     (void) state;
     kit_request(k, HEAD);
+    kit_sign(k, ALICE, "c", TAP("m"));
+    kit_sign(k, ALICE, "a", TAP("n"));
+    kit_sign(k, ALICE, "b", COVERED TIMES KEYID ED NONCE("n") PAY);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    assert_int_equal(k->last_recorded, 2);
+
+    k->nnonces = 0;
+    kit_request(k, HEAD);
     kit_sign(k, ALICE, "a", TAP("n"));
     kit_sign(k, ALICE, "b", COVERED ";created=1699999980;expires=1700000100"
                             KEYID ED NONCE("n") PAY);
@@ -789,6 +823,18 @@ not_all_verify_here(void **state)
     kit_sign(k, BOB, "sig1", BOT_A_NONCE("1"));
     kit_sign(k, ALICE, "a", TAP("2"));
     kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    assert_int_equal(k->last_recorded, 1);
+
+    /* also where both were about to be, for another location */
+    k->nnonces = 0;
+    k->policy.ncomponents = 0;
+    k->stop = WBA_NEED_RECORD;
+    kit_run(k);
+    assert_int_equal(k->verify.nnonces, 2);
+    k->policy.ncomponents = 1;
+    k->stop = WBA_DONE;
+    kit_pass(k);
     expect_verdict(k, WBA_REASON_OK);
     assert_int_equal(k->last_recorded, 1);
     kit_free(k);

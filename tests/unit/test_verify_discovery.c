@@ -469,6 +469,7 @@ leniencies(void **state)
         if (wba_reason_info(t[i].reason)->outcome != WBA_OUTCOME_VERIFIED
             && k->verdict.failed->stage < WBA_STAGE_ATTRIBUTED)
         {
+            assert_null(k->verdict.failed->agent_url.data);
             expect_trace(k, "A"); /* no key was asked for */
         }
         kit_free(k);
@@ -494,6 +495,43 @@ leniency_of_none(void **state)
     expect_verdict(k, R(SIGNATURE_AGENT_UNQUOTED));
     assert_null(k->verdict.failed->agent_url.data);
     assert_null(k->verdict.failed->agent_identity.data);
+    kit_free(k);
+}
+
+/* What lies beyond the last directory is none: it stands for nobody, answers
+ * for nothing and puts up with nothing. */
+static void
+beyond_the_last(void **state)
+{
+    const wba_keyring_match_t match = { .directory = D_B,
+                                        .by_thumbprint = true };
+    kit_t *k = discovering();
+
+    (void) state;
+    k->env.ndirectories = D_B;
+    k->directories[D_A].lenient = BARE;
+    k->directories[D_B].lenient = BARE;
+    signed_by(k, CAROL, FIELD(AGENT_B), WHOLE);
+    expect_verdict(k, R(SIGNATURE_AGENT_UNQUOTED));
+
+    k->directories[D_A].lenient = k->directories[D_B].lenient = 0;
+    k->stop = WBA_NEED_KEY;
+    signed_by(k, CAROL, FIELD("sig1=\"" AGENT_B "\""), BY_AGENT);
+    assert_true(k->verify.key.discover);
+    assert_false(wba_verify_accepts(&k->verify, D_B));
+    wba_verify_offer(&k->verify, &match);
+    assert_int_equal(k->verify.ncandidates, 0);
+
+    k->stop = WBA_DONE;
+    k->env.discovery = NULL;
+    signed_by(k, CAROL, FIELD("sig1=\"" AGENT_B "\""), BY_AGENT);
+    expect_verdict(k, R(AGENT_NOT_ALLOWED));
+
+    /* whose tag needs no agent, as that of directory "own" does */
+    k->directories[D_A].agent = WBA_STR_NONE;
+    k->directories[D_B].profile.names_agent = false;
+    kit_once(k, CAROL, COVERED TIMES KEYID BOT);
+    expect_verdict(k, R(SIGNATURE_AGENT_ABSENT));
     kit_free(k);
 }
 
@@ -536,6 +574,7 @@ main(void)
         cmocka_unit_test(no_memory),
         cmocka_unit_test(leniencies),
         cmocka_unit_test(leniency_of_none),
+        cmocka_unit_test(beyond_the_last),
         cmocka_unit_test(shared_agent),
     };
 

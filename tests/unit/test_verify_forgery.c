@@ -415,6 +415,10 @@ another_authority(void **state)
     expect_verdict(k, R(OK));
     assert_int_equal(bad[ALICE], 0);
     assert_int_equal(good[ALICE], 1);
+    k->authority_override = "other.example"; /* what is forgiven is over */
+    kit_pass(k);
+    expect_verdict(k, R(FORGERY_LIMITED));
+    k->authority_override = NULL;
 
     /* a forgery stays one */
     k->nnonces = 0;
@@ -428,6 +432,27 @@ another_authority(void **state)
     kit_pass(k);
     expect_verdict(k, R(BAD_SIGNATURE));
     assert_int_equal(bad[ALICE], 1);
+    kit_free(k);
+}
+
+/* Every key that was charged is forgiven. */
+static void
+all_forgiven(void **state)
+{
+    kit_t *k = shop();
+
+    (void) state;
+    kit_put(k, D_TAP, BOB, "kid-alice");
+    kit_put(k, D_TAP, CAROL, "kid-alice");
+    kit_sign(k, ALICE, "sig1", COVERED TIMES ED NONCE("n") BROWSE ALICE_S);
+    k->authority_override = "other.example";
+    kit_run(k);
+    expect_verdict(k, R(BAD_SIGNATURE));
+    assert_int_equal(bad[ALICE] + bad[BOB] + bad[CAROL], 3);
+    k->authority_override = NULL;
+    kit_pass(k);
+    expect_verdict(k, R(OK));
+    assert_int_equal(bad[ALICE] + bad[BOB] + bad[CAROL], 0);
     kit_free(k);
 }
 
@@ -532,6 +557,35 @@ visa_sample(void **state)
     }
 }
 
+/* Of several keys, what is told is of the one that may be the right one. */
+static void
+which_reason(void **state)
+{
+    kit_t *k = shop();
+
+    (void) state;
+    k->env.diagnose = yes;
+    kit_put(k, D_TAP, BOB, "kid-alice");
+    limited[BOB] = true;
+    kit_sign_text(k, ALICE, "sig2", LINES("/p?q=1"), SENT);
+    kit_run(k);
+    expect_verdict(k, R(FORGERY_LIMITED));
+    kit_free(k);
+
+    k = with_limit(kit_new());
+    k->env.diagnose = yes;
+    kit_directory(k, "visa", "tap", NULL);
+    kit_put(k, D_TAP, BOB, "kid-alice");
+    kit_put(k, D_TAP, ALICE, "kid-alice");
+    kit_once(k, BOB, COVERED TIMES ED NONCE("n") BROWSE ALICE_S);
+    expect_verdict(k, R(OK));
+    kit_request(k, HEAD);
+    kit_sign_text(k, ALICE, "sig2", LINES("/p?q=1"), SENT);
+    kit_run(k);
+    expect_verdict(k, R(VISA_SAMPLE_FORM));
+    kit_free(k);
+}
+
 #define STATIC COVERS_AGENT ";created=1699900000;expires=1707600000" KEYID BOT
 
 /* What the crypto has said before costs nothing: it counts in any case. */
@@ -598,6 +652,7 @@ main(void)
         cmocka_unit_test(one_not_tried_keeps_all_back),
         cmocka_unit_test(passes),
         cmocka_unit_test(another_authority),
+        cmocka_unit_test(all_forgiven), cmocka_unit_test(which_reason),
         cmocka_unit_test(other_limits),
         cmocka_unit_test(visa_sample),
         cmocka_unit_test(static_signatures),

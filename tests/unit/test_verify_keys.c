@@ -251,7 +251,8 @@ offer_all(kit_t *k)
 }
 
 /* Several keys under one kid: those of a directory, then the next one's, and
- * no more than WBA_MAX_CANDIDATES. */
+ * no more than WBA_MAX_CANDIDATES; but however many a directory publishes under
+ * another's kid, they do not keep the other's out. */
 static void
 candidates(void **state)
 {
@@ -269,15 +270,42 @@ candidates(void **state)
         }
         kit_put(k, kit_directory(k, "second", "tap", NULL), ALICE, "shared");
         kit_once(k, ALICE, TAP("n") ";keyid=\"shared\"");
-        expect_verdict(k, wrong[i] < WBA_MAX_CANDIDATES
-                              ? WBA_REASON_OK
-                              : WBA_REASON_BAD_SIGNATURE);
-        if (wrong[i] < WBA_MAX_CANDIDATES) {
-            assert_ptr_equal(k->verdict.signature->directory,
-                             &k->directories[1]);
-        }
+        expect_verdict(k, WBA_REASON_OK);
+        assert_ptr_equal(k->verdict.signature->directory, &k->directories[1]);
         kit_free(k);
     }
+}
+
+/* As many directories as there are candidates each have one that is tried, the
+ * first of those that publish many as well; one more has none. */
+static void
+many_under_one_kid_in_many(void **state)
+{
+    kit_t *k = kit_new();
+    unsigned i, j;
+
+    (void) state;
+    for (i = 0; i < WBA_MAX_CANDIDATES + 1; i++) {
+        kit_directory(k, "x", "tap", NULL);
+        for (j = 0; j < 5; j++) {
+            kit_put(k, i, i < WBA_MAX_CANDIDATES - 1 ? BOB : ALICE, "shared");
+        }
+    }
+    kit_request(k, HEAD);
+    kit_sign(k, ALICE, "sig1", TAP("n") ";keyid=\"shared\"");
+    k->stop = WBA_NEED_KEY;
+    kit_run(k);
+    offer_all(k);
+    assert_int_equal(k->verify.ncandidates, WBA_MAX_CANDIDATES);
+    for (i = 0; i < WBA_MAX_CANDIDATES; i++) {
+        assert_int_equal(k->verify.candidates[i].directory, i);
+    }
+    k->stop = WBA_DONE;
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    assert_ptr_equal(k->verdict.signature->directory,
+                     &k->directories[WBA_MAX_CANDIDATES - 1]);
+    kit_free(k);
 }
 
 /* A directory that publishes others' thumbprints as kids, however many times,
@@ -327,16 +355,14 @@ squatted_thumbprint(void **state)
     }
 }
 
-/* Where more directories have the very key than are tried, the first ones
- * are. */
+/* Directories with alice's key, and those that are tried, from number first
+ * on. */
 static void
-one_key_in_many(void **state)
+many_have_it(kit_t *k, unsigned n, unsigned first)
 {
-    kit_t *k = kit_new();
     unsigned i;
 
-    (void) state;
-    for (i = 0; i < WBA_MAX_CANDIDATES + 2; i++) {
+    for (i = 0; i < n; i++) {
         kit_put(k, kit_directory(k, "x", "tap", NULL), ALICE, NULL);
     }
     kit_request(k, HEAD);
@@ -346,13 +372,29 @@ one_key_in_many(void **state)
     offer_all(k);
     assert_int_equal(k->verify.ncandidates, WBA_MAX_CANDIDATES);
     for (i = 0; i < WBA_MAX_CANDIDATES; i++) {
-        assert_int_equal(k->verify.candidates[i].directory, i);
+        assert_int_equal(k->verify.candidates[i].directory, first + i);
     }
     k->stop = WBA_DONE;
     kit_run(k);
     expect_verdict(k, WBA_REASON_OK);
-    assert_ptr_equal(k->verdict.signature->directory, &k->directories[0]);
+    assert_ptr_equal(k->verdict.signature->directory, &k->directories[first]);
     kit_free(k);
+}
+
+/* Where more directories have the very key than are tried, the first ones
+ * are; who only calls itself so, ahead of them, is the one to go. */
+static void
+one_key_in_many(void **state)
+{
+    kit_t *k = kit_new();
+
+    (void) state;
+    many_have_it(k, WBA_MAX_CANDIDATES + 2, 0);
+
+    k = kit_new();
+    kit_put(k, kit_directory(k, "squatter", "tap", NULL), BOB,
+            k->keys[ALICE].text);
+    many_have_it(k, WBA_MAX_CANDIDATES, 1);
 }
 
 /* Where a profile knows keys by kid alone, a thumbprint is no better. */
@@ -545,6 +587,14 @@ algorithms(void **state)
                               : t[i].reason);
     }
     kit_free(k);
+
+    k = kit_shop();
+    k->directories[D_A].profile.algorithms = WBA_ALG_ECDSA_P256_SHA256;
+    kit_request(k, SENDS_AGENT(AGENT_A));
+    kit_sign(k, BOB, "sig1", BOT_A);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_ALG_NOT_ALLOWED);
+    kit_free(k);
 }
 
 /* ---- the draft's vectors */
@@ -642,6 +692,7 @@ main(void)
         cmocka_unit_test(agentless_bot),
         cmocka_unit_test(keyid_forms),
         cmocka_unit_test(candidates),
+        cmocka_unit_test(many_under_one_kid_in_many),
         cmocka_unit_test(squatted_thumbprint),
         cmocka_unit_test(one_key_in_many),
         cmocka_unit_test(thumbprint_unasked),

@@ -169,6 +169,62 @@ onward(void **state)
 }
 
 /* Memory that runs out in a second pass. */
+/* Nor does it let another authority's target through. */
+static void
+another_target(void **state)
+{
+    kit_t *k = kit_shop();
+    size_t n, needed;
+
+    (void) state;
+    k->authority_override = "shop.example";
+    kit_request(k, "GET https://Shop.example:443/p HTTP/1.1\r\nHost: x\r\n");
+    kit_sign(k, ALICE, "sig1", "(\"@authority\" \"@path\" \"@target-uri\")"
+                               TIMES KEYID ED NONCE("n") BROWSE);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    needed = k->allocations;
+    for (n = 0; n <= needed; n++) {
+        kit_free_blocks(k);
+        k->nnonces = 0;
+        k->fail_at = n;
+        k->authority_override = "ship.example";
+        kit_run(k);
+        if (n == 0 || k->verdict.reason != WBA_REASON_OUT_OF_MEMORY) {
+            expect_verdict(k, WBA_REASON_AUTHORITY_NOT_SERVED);
+        }
+    }
+    kit_free(k);
+}
+
+/* Memory that was lacking for one key is not made up for by the next. */
+static void
+several_keys(void **state)
+{
+    kit_t *k = kit_new();
+    size_t n, needed;
+
+    (void) state;
+    kit_directory(k, "visa", "tap", NULL);
+    kit_put(k, 0, ALICE, "shared");
+    kit_put(k, 0, BOB, "shared");
+    kit_request(k, HEAD);
+    kit_sign(k, ALICE, "sig1",
+             COVERED TIMES ED NONCE("n") BROWSE ";keyid=\"shared\"");
+    kit_free_blocks(k);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    needed = k->allocations;
+    for (n = 1; n <= needed; n++) {
+        kit_free_blocks(k);
+        k->nnonces = 0;
+        k->fail_at = n;
+        kit_run(k);
+        expect_verdict(k, WBA_REASON_OUT_OF_MEMORY);
+    }
+    kit_free(k);
+}
+
 static void
 second_pass(void **state)
 {
@@ -253,6 +309,8 @@ main(void)
         cmocka_unit_test(alone),
         cmocka_unit_test(onward),
         cmocka_unit_test(second_pass),
+        cmocka_unit_test(several_keys),
+        cmocka_unit_test(another_target),
         cmocka_unit_test(crypto),
     };
 

@@ -116,6 +116,33 @@ scheme(void **state)
     kit_free(k);
 }
 
+/* All that the request has recorded is its own, in every pass. */
+static void
+several_recorded(void **state)
+{
+    kit_t *k = signed_request();
+
+    (void) state;
+    kit_sign(k, ALICE, "b", BASED NONCE("m") PAY);
+    kit_sign(k, ALICE, "c", "(\"@authority\" \"@path\" \"x-base\")"
+             ";created=1700000030;expires=1700000060" KEYID ED NONCE("m") PAY);
+    kit_run(k);
+    expect_verdict(k, WBA_REASON_OK);
+    assert_int_equal(k->nnonces, 2);
+    k->scheme = "http";
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AKbKb");
+
+    /* also where a signature comes in later that has the nonce, too */
+    k->policy.clock_skew = 60;
+    kit_pass(k);
+    expect_verdict(k, WBA_REASON_OK);
+    expect_trace(k, "AKb");
+    assert_int_equal(k->nnonces, 2);
+    kit_free(k);
+}
+
 static void
 authority(void **state)
 {
@@ -579,6 +606,7 @@ main(void)
         cmocka_unit_test(skew_is_bounded),
         cmocka_unit_test(rules),
         cmocka_unit_test(scheme),
+        cmocka_unit_test(several_recorded),
         cmocka_unit_test(authority),
         cmocka_unit_test(authority_first_wrong),
         cmocka_unit_test(authority_replay),

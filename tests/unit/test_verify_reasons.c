@@ -356,6 +356,7 @@ static const case_t cases[] = {
     { R(NO_SIGNATURE), HEAD "Signature: keyId=\"x\",signature=\"y\"\r\n", NULL,
       NULL, NULL, ALICE },
     { R(NO_SIGNATURE), RAW("", "sig1=:AA==:"), NULL, NULL, NULL, ALICE },
+    { R(NO_SIGNATURE), HEAD "Signature-Input: \r\n", NULL, NULL, NULL, ALICE },
     { R(NO_SERVED_TAG), NULL, COVERED TIMES KEYID ";tag=\"x\"", NULL, NULL,
       ALICE },
     { R(NO_SERVED_TAG), NULL, COVERED TIMES KEYID, NULL, NULL, ALICE },

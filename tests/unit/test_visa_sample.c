@@ -222,6 +222,12 @@ run_form(size_t i, bool lenient, bool (*diagnose)(void *), wba_reason_t want)
                                WBA_STR("kid-alice"))
                     || strstr(forms[i].member, KEYID) != NULL);
         assert_int_equal(k->nnonces, 1);
+        /* what verified is what is told */
+        assert_memory_equal(k->verdict.signature->base.data, forms[i].lines,
+                            strlen(forms[i].lines));
+        assert_int_equal(k->verdict.signature->as_sent,
+                         asked == 2
+                             || strstr(forms[i].member, "keyId") != NULL);
     } else {
         assert_int_equal(k->nnonces, 0);
     }
@@ -302,6 +308,25 @@ changed_on_the_way(void **state)
     }
 }
 
+/* What another directory tolerates is no reason to believe who signed. */
+static void
+of_another(void **state)
+{
+    kit_t *k = shop(false);
+
+    (void) state;
+    k->directories[D_A].lenient = WBA_LENIENT_VISA_SAMPLE;
+    kit_request(k, SENDS_AGENT(AGENT_B));
+    kit_sign_text(k, CAROL, "sig1", PATH,
+                  COVERS_AGENT "; created=1699999990; expires=1700000060; "
+                  "keyId=\"k\"; tag=\"web-bot-auth\"");
+    kit_run(k);
+    expect_verdict(k, R(SIGNATURE_INPUT_KEYID_CASE));
+    assert_null(k->verdict.failed->agent_url.data);
+    assert_int_equal(asked, 0);
+    kit_free(k);
+}
+
 /* What was signed without a query is not taken with one. */
 static void
 no_query(void **state)
@@ -325,6 +350,15 @@ no_query(void **state)
                    "Host: shop.example\r\n");
     k->scheme = "http";
     kit_sign_text(k, ALICE, "sig2", LINES("/?q"), SAMPLE);
+    kit_run(k);
+    expect_verdict(k, R(OK));
+    kit_free(k);
+
+    /* where the spaces alone make the difference */
+    k = shop(true);
+    kit_request(k, "GET /p HTTP/1.1\r\nHost: shop.example\r\n");
+    kit_sign_text(k, ALICE, "sig2", LINES("/p"),
+                  SPACED "keyid=\"kid-alice\"" TAIL);
     kit_run(k);
     expect_verdict(k, R(OK));
     kit_free(k);
@@ -609,7 +643,7 @@ main(void)
         cmocka_unit_test(the_field),
         cmocka_unit_test(each_form),
         cmocka_unit_test(changed_on_the_way),
-        cmocka_unit_test(no_query),
+        cmocka_unit_test(no_query), cmocka_unit_test(of_another),
         cmocka_unit_test(the_flag_is_one_directory_s),
         cmocka_unit_test(through_discovery),
         cmocka_unit_test(which_of_two_keys),

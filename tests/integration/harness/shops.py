@@ -25,7 +25,7 @@ http {
     %%MORE%%
     web_bot_auth_trusted_certificate %%CA%%;
     web_bot_auth_wait %%WAIT%%;
-    web_bot_auth_nonce_store shared cold=accept;
+    web_bot_auth_nonce_store %%STORE%% cold=accept;
     web_bot_auth on;
     %%ECHO%%
     add_header X-Worker $pid always;
@@ -67,6 +67,7 @@ DISCOVERY = """
 
 USUAL = {"WORKERS": 2, "TIMEOUT": "5s", "REFRESH": "5m 24h", "STALE": "24h",
          "WAIT": "10s max=1024", "WORDS": "", "MORE": "", "MAIN": "",
+         "STORE": "shared",
          "URL": "", "BOUNDS": "max_size 64k; max_keys 50;"}
 
 

@@ -2,9 +2,10 @@
 """Each call of a kind fails once, in turn, while something is asked of nginx:
 what is seen then, and that all is as before afterwards.
 
-TORTURE=all goes through every call; TORTURE=N (2 unless set) takes N of each
-sweep at random, as TORTURE_SEED has it.  TORTURE_SITES names a file that is
-told which calls of the module have failed."""
+TORTURE=all goes through every call, TORTURE=A-B through those; TORTURE=N (2
+unless set) takes N of each sweep at random, as TORTURE_SEED has it.
+TORTURE_SITES names a file that is told which calls of the module have failed.
+"""
 
 import os
 import random
@@ -12,14 +13,14 @@ import time
 
 from .client import fetch
 from .expect import IDENTITY, REASONS, default_status, seen
-from .faults import CALLS, EVERYWHERE, HEAP, MODULE, POOL
-from .nginx import wait_for
+from .faults import CALLS, CHILDREN, EVERYWHERE, HEAP, MODULE, POOL
+from .nginx import SANITIZED, wait_for
 from .signer import Request
 
 POINTS = os.environ.get("TORTURE", "2")
 SEED = os.environ.get("TORTURE_SEED") or str(random.randrange(1 << 32))
 SITES_FILE = os.environ.get("TORTURE_SITES")
-MOST = 20000        # points of a sweep
+MOST = 50000        # points of a sweep
 
 KINDS = {
     "nginx's memory": (POOL, MODULE),
@@ -27,7 +28,6 @@ KINDS = {
     "anybody's memory": (HEAP, EVERYWHERE),
     "system calls": (CALLS, MODULE),
 }
-MEMORY = ("nginx's memory", "memory")
 
 # What nginx itself says, in [emerg] and [alert], of a call that failed.
 NGINX_SAYS = r"\w+\(.*\).* failed \(\d+: "
@@ -39,94 +39,150 @@ def points(total):
     """Which of so many calls shall fail: a list, or all that there are."""
     if POINTS == "all":
         return range(1, MOST)
+    if "-" in POINTS:
+        first, _, last = POINTS.partition("-")
+        return range(int(first), int(last) + 1)
     return sorted(chooser.sample(range(1, total + 1),
                                  min(int(POINTS), total)))
 
 
 class Torture:
-    """nginx has one worker, and `faults` preloaded."""
+    """Of an nginx with one worker and with `faults` preloaded: of the worker,
+    of the master, or of CHILDREN, whichever they are.  revive(): what it takes
+    to go on when something was wrong."""
 
-    def __init__(self, faults, nginx):
+    WORKER, MASTER = "worker", "master"
+
+    def __init__(self, faults, nginx, of=WORKER, revive=None):
         self.faults = faults
         self.nginx = nginx
+        self.of = of
+        self.revive = revive
         self.known = None
         self.frugal = False     # what fits into nginx's first pool block
         nginx.expect(NGINX_SAYS)
 
     @property
     def pid(self):
+        if self.of == CHILDREN:
+            return CHILDREN
+        if self.of == self.MASTER:
+            return self.nginx.process.pid
         if self.known is None or not os.path.exists("/proc/%d" % self.known):
-            pids = self.nginx.workers()
+            pids = wait_for("a worker", self.nginx.workers)
             assert len(pids) == 1, pids
             self.known = next(iter(pids))
         return self.known
 
     def sweep(self, act, check, recover, kinds=tuple(KINDS), every=False,
-              lossy=(), **how):
+              lossy=(), least=1, most=MOST, **how):
         """act() asks; its value is given to check(), whatever has failed
         meanwhile.  recover() asserts that nothing is wrong any more.  every:
         no samples.  lossy: names of calls of libraries' threads that lose
-        memory when they fail.  how: as Faults.ask()."""
-        wrong = []
+        memory when they fail.  least: so many calls there must be, of all
+        kinds; most: of each kind, those beyond do not fail.  how: as
+        Faults.ask()."""
+        wrong, total = [], 0
         for kind in kinds:
-            wrong += self.sweep_kind(kind, act, check, recover, every, lossy,
-                                     **how)
+            if SANITIZED and KINDS[kind][0] == HEAP:
+                continue    # ASan's malloc comes before the shim's
+            one = Sweep(self, kind, (act, check, recover), how)
+            one.run(every, lossy, most)
+            wrong += one.wrong
+            total += one.total
         assert not wrong, "TORTURE_SEED=%s\n%s" % (SEED, "\n".join(wrong))
+        assert SANITIZED or total >= least, total
 
-    def sweep_kind(self, kind, act, check, recover, every, lossy, **how):
-        families, scope = KINDS[kind]
-        how = {"pid": self.pid, "scope": scope, **how}
-        wrong = []
+    def check_idle(self, status_port):
+        """Nobody waits: the one request that nginx has is ours."""
+        def idle():
+            text = fetch(self.nginx.port(status_port), Request()).body.decode()
+            return text.partition("Writing: ")[2].split()[0] == "1"
+        wait_for("all requests to be answered", idle)
 
-        def once(at=0):
-            try:
-                with self.faults.failing(families, at=at, **how):
-                    answer = act()
-            except OSError as error:    # it hangs
-                raise AssertionError("%s, call %d: %s" % (
-                    kind, at, self.faults.words(self.faults.stack()))) \
-                    from error
-            failed, stack = self.faults.failed, self.faults.stack()
-            if failed:
-                self.note(at)
-            try:
-                check(answer)
-                recover()
-            except AssertionError as error:
-                wrong.append("%s, call %d of %d: %s\n    %s" % (
-                    kind, at, total, self.faults.words(stack),
-                    str(error).replace("\n", " ")))
-            return stack if failed else None
 
-        total = 0
+class Sweep:
+    """Of the calls of one kind."""
+
+    def __init__(self, torture, kind, steps, how):
+        self.torture = torture
+        self.faults = torture.faults
+        self.kind = kind
+        self.act, self.check, self.recover = steps
+        self.families, scope = KINDS[kind]
+        self.how = {"scope": scope, **how}
+        self.total = 0
+        self.wrong = []
+
+    def run(self, every, lossy, most):
         for _ in range(2):      # what is done only once, later runs lack
-            once()
-        total = self.faults.seen
-        self.faults.track(self.pid)
-        once()
+            self.once(0)
+        self.total = self.faults.seen
+        assert self.total or self.kind == "system calls" or self.torture.frugal
+        self.track()
+        self.once(0)
         time.sleep(0.05)
         held = self.now_held()
-        assert total or kind == "system calls" or self.frugal
-        for at in range(1, total + 1) if every else points(total):
-            stack = once(at)
-            if stack is None:
+        some = min(self.total, most)
+        for at in range(1, some + 1) if every else points(some):
+            pid, known = self.torture.pid, len(self.wrong)
+            stack = self.once(at)
+            if not stack or at > most:
                 break
-            name, site = self.faults.site(at)
-            if name in lossy and site == 0:
+            if self.torture.pid != pid:
+                if len(self.wrong) == known:    # and not by revive()
+                    self.note(at, stack, "the process has ended")
+                self.track()
                 held = self.now_held()
-                continue
-            held, lost = self.compare(held, lambda at=at: once(at))
-            if lost:
-                wrong.append("%s, call %d of %d: %s are lost\n    %s" % (
-                    kind, at, total, lost, self.faults.words(stack)))
-        return wrong
+            elif self.faults.site(at) in [(name, 0) for name in lossy]:
+                held = self.now_held()
+            else:
+                held = self.compare(held, at, stack)
+
+    def once(self, at):
+        """The stack of the call that failed, or nothing."""
+        stack = ""
+        try:
+            with self.faults.failing(self.families, at=at,
+                                     pid=self.torture.pid, **self.how):
+                answer = self.act()
+            stack = self.faults.stack() if self.faults.failed else ""
+            if stack:
+                self.tell_site(at)
+            self.check(answer)
+            self.recover()
+        except OSError as error:
+            raise AssertionError("nobody answers: %s, call %d: %s\n%s" % (
+                self.kind, at, self.faults.words(self.faults.stack()),
+                self.torture.nginx.error_log[-2000:])) from error
+        except AssertionError as error:
+            stack = self.faults.stack() if self.faults.failed else stack
+            self.note(at, stack, str(error))
+            if self.torture.revive:
+                self.torture.revive()
+        return stack
+
+    def note(self, at, stack, what):
+        self.wrong.append("%s, call %d of %d: %s\n    %s" % (
+            self.kind, at, self.total, self.faults.words(stack),
+            what.replace("\n", " ")))
+
+    def tell_site(self, at):
+        if SITES_FILE:
+            with open(SITES_FILE, "a", encoding="ascii") as f:
+                f.write("%s %x\n" % self.faults.site(at))
 
     # What is held
 
+    def track(self):
+        self.faults.track(max(self.torture.pid, 0))
+
     def now_held(self):
-        """(blocks of the heap, descriptors) of the worker."""
+        """(blocks of the heap, descriptors) of the process."""
+        if self.torture.of == CHILDREN:
+            return 0, 0
         return (self.faults.live,
-                len(os.listdir("/proc/%d/fd" % self.pid)))
+                len(os.listdir("/proc/%d/fd" % self.torture.pid)))
 
     def settled(self, most):
         """The same, when it is no more than that, or does not change."""
@@ -138,32 +194,19 @@ class Torture:
             now = self.now_held()
         return now
 
-    def compare(self, held, again):
-        """Whether more is held than before, and each time more again: what is
-        held, and what is lost.  Libraries keep this and that, but not more
-        and more: libcrypto, for one, the places of its last 16 errors."""
+    def compare(self, held, at, stack):
+        """What is held now.  Libraries keep this and that, but not more and
+        more: libcrypto, for one, what it says of its last 16 errors."""
         now = self.settled(held)
         for _ in range(40):
             if all(n <= h for n, h in zip(now, held)):
-                return now, ""
+                return now
             held = now
-            again()
+            self.once(at)
             now = self.settled(held)
-        return now, "blocks or descriptors, %s," % (now,)
-
-    def note(self, at):
-        if SITES_FILE:
-            with open(SITES_FILE, "a", encoding="ascii") as f:
-                f.write("%s %x\n" % self.faults.site(at))
-
-    # What holds for every nginx afterwards
-
-    def check_idle(self, status_port):
-        """Nobody waits: the one request that nginx has is ours."""
-        def idle():
-            text = fetch(self.nginx.port(status_port), Request()).body.decode()
-            return text.partition("Writing: ")[2].split()[0] == "1"
-        wait_for("all requests to be answered", idle)
+        self.note(at, stack, "more and more is held, blocks or descriptors: "
+                  "%s" % (now,))
+        return now
 
 
 def verdict(reason, status=None, allow=(), optional=False, good=False):

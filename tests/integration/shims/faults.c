@@ -51,6 +51,7 @@ enum { POOL = 1, HEAP = 2, CALLS = 4 };
 #define SCOPE_MODULE 1
 
 #define CHILDREN (-1) /* as pid: every process but the master */
+#define MASTER (-2)   /* and the master, which has no number yet */
 
 #define DEPTH 40
 #define SITES 16384
@@ -65,10 +66,10 @@ typedef struct {
     /* what the test asks for */
     _Atomic uint32_t families; /* that count now; 0: none */
     uint32_t scope;
-    int32_t pid;   /* whose calls; 0: anybody's, or CHILDREN */
+    int32_t pid;   /* whose calls; 0: anybody's, CHILDREN or MASTER */
     int32_t error; /* errno then; 0: what is usual for the call */
     uint64_t at;   /* the call that fails, from 1; 0: none */
-    uint32_t onward; /* and all that follow */
+    uint32_t onward; /* 1: and all that follow; 2: those from the same place */
     int32_t tracked; /* whose blocks are counted */
     char only[32];   /* the one call that counts, unless empty */
 
@@ -185,6 +186,9 @@ is_other_process(void)
     if (pid == CHILDREN) {
         return (int32_t) getpid() == control->master;
     }
+    if (pid == MASTER) {
+        return (int32_t) getpid() != control->master;
+    }
     return pid != 0 && pid != (int32_t) getpid();
 }
 
@@ -232,14 +236,25 @@ note_site(uint64_t seen, const char *name, uintptr_t at)
 }
 
 static int
+is_asked_for(uint64_t seen, uintptr_t at)
+{
+    uint64_t first = control->at;
+
+    if (first == 0 || seen < first) {
+        return 0;
+    }
+    return seen == first || control->onward == 1
+           || (control->onward == 2 && first <= SITES
+               && at == control->sites[first - 1].at);
+}
+
+static int
 count(const char *name, void *const *frames, int n, uintptr_t at)
 {
     uint64_t seen = atomic_fetch_add(&control->seen, 1) + 1;
 
     note_site(seen, name, at);
-    if (control->at == 0
-        || (seen != control->at && (!control->onward || seen < control->at)))
-    {
+    if (!is_asked_for(seen, at)) {
         return 0;
     }
     if (atomic_fetch_add(&control->failed, 1) == 0) {
@@ -319,12 +334,31 @@ enum {
 
 static any_pt pool_real[POOL_COUNT];
 
+/* nginx says of each pool that found no memory. */
+static word_t
+no_pool(word_t bad)
+{
+    static void (*say)(word_t level, void *log, int error, const char *, ...);
+    static void *const *const *cycle; /* its third member is the log */
+    void *symbol;
+
+    inside++;
+    if (say == NULL) {
+        symbol = dlsym(RTLD_DEFAULT, "ngx_log_error_core");
+        memcpy(&say, &symbol, sizeof(say));
+        cycle = dlsym(RTLD_DEFAULT, "ngx_cycle");
+    }
+    say(1, (*cycle)[2], ENOMEM, "malloc(0) failed");
+    inside--;
+    return bad;
+}
+
 #define POOL_WRAPPER(name, bad)                                               \
     static word_t wrap_##name(word_t a, word_t b, word_t c, word_t d,         \
                               word_t e, word_t f)                             \
     {                                                                         \
         if (fails(POOL, #name, (word_t) __builtin_return_address(0))) {       \
-            return (word_t) (bad);                                            \
+            return no_pool((word_t) (bad));                                   \
         }                                                                     \
         return pool_real[INDEX_##name](a, b, c, d, e, f);                     \
     }
