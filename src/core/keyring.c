@@ -16,7 +16,15 @@
 
 #define BY_THUMBPRINT 1
 #define BY_KID 2
+#define KINDS 3
 #define SET_HEAD 4 /* the first node of its set in this chain */
+
+/* There it is also counted how many of each kind there are in the set. */
+#define COUNT_BITS 4
+#define COUNT_AT(kind) (COUNT_BITS * (1 + ((kind) & KINDS)))
+#define COUNT_OF(flags, kind) ((flags) >> COUNT_AT(kind) & 15)
+
+_Static_assert(WBA_MAX_CANDIDATES < 15, "the counts have room");
 
 typedef struct {
     uint32_t set;
@@ -100,18 +108,19 @@ find(const wba_keyring_t *ring, wba_str_t keyid, uint64_t hash)
 }
 
 static void
-add(wba_keyring_t *ring, wba_str_t keyid, size_t set, size_t i, unsigned flags)
+add(wba_keyring_t *ring, wba_str_t keyid, size_t set, size_t i, unsigned kind)
 {
     uint64_t hash = hash_of(ring, keyid);
     slot_t *slot = find(ring, keyid, hash);
-    uint32_t at = (uint32_t) ring->nodes_count++;
+    uint32_t at = (uint32_t) ring->nodes_count;
     node_t *node = &ring->nodes[at];
-    node_t *tail;
+    node_t *tail, *head;
     uint32_t group;
 
-    *node = (node_t) { (uint32_t) set, (uint32_t) i, NONE, NONE, flags };
+    *node = (node_t) { (uint32_t) set, (uint32_t) i, NONE, NONE, kind };
     if (slot->head == NONE) {
-        node->flags |= SET_HEAD;
+        node->flags |= SET_HEAD | 1u << COUNT_AT(kind);
+        ring->nodes_count++;
         slot->hash = hash;
         slot->head = at;
         slot->tail = at;
@@ -119,12 +128,18 @@ add(wba_keyring_t *ring, wba_str_t keyid, size_t set, size_t i, unsigned flags)
     }
     tail = &ring->nodes[slot->tail];
     group = tail->flags & SET_HEAD ? slot->tail : tail->link;
+    head = &ring->nodes[group];
     if (tail->set == node->set) {
+        if (COUNT_OF(head->flags, kind) == WBA_MAX_CANDIDATES) {
+            return; /* nobody would try it */
+        }
         node->link = group;
+        head->flags += 1u << COUNT_AT(kind);
     } else {
-        node->flags |= SET_HEAD;
-        ring->nodes[group].link = at;
+        node->flags |= SET_HEAD | 1u << COUNT_AT(kind);
+        head->link = at;
     }
+    ring->nodes_count++;
     tail->next = at;
     slot->tail = at;
 }

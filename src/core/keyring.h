@@ -26,7 +26,10 @@ wba_keyring_t *wba_keyring_new(const wba_keyset_t *sets,
                                const unsigned *directories, size_t n);
 void wba_keyring_free(wba_keyring_t *ring);
 
-/* The keys that keyid may name, ordered by set, then by place in the set.
+/* The keys that keyid may name, ordered by set, then by place in the set; of a
+ * set's that it names by thumbprint, by kid, or by both, no more than the first
+ * WBA_MAX_CANDIDATES each: to offer them all costs the same however often a
+ * directory publishes one name.
  * Begin with *cursor 0; WBA_OK or WBA_END.  A key whose kid is its own
  * thumbprint is yielded once, with both flags. */
 wba_status_t wba_keyring_next(const wba_keyring_t *ring, wba_str_t keyid,

@@ -316,6 +316,7 @@ ngx_http_wba_replay_refuses(ngx_http_web_bot_auth_ctx_t *ctx)
     size_t                              n;
     int64_t                             skew;
     wba_clock_t                         now;
+    wba_redis_t                        *client;
     const wba_nonce_t                  *nonces = ctx->verify.nonces;
     wba_store_answer_t                  answer;
     ngx_http_web_bot_auth_main_conf_t  *mcf = ctx->main;
@@ -327,8 +328,11 @@ ngx_http_wba_replay_refuses(ngx_http_web_bot_auth_ctx_t *ctx)
     skew = ngx_http_wba_replay_skew(ctx);
 
     if (mcf->redis) {
-        answer = wba_redis_foresee(ngx_http_wba_redis_client(mcf->redis),
-                                   nonces, n, skew);
+        client = ngx_http_wba_redis_client(mcf->redis);
+        if (client == NULL) {
+            return 1;
+        }
+        answer = wba_redis_foresee(client, nonces, n, skew);
         if (answer != WBA_STORE_UNAVAILABLE || !mcf->store.local) {
             return answer != WBA_STORE_FRESH;
         }

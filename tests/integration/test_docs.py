@@ -88,7 +88,8 @@ def test_what_nginx_t_says():
 
 
 TESTS = re.findall(
-    r"\b((?:unit|integration|interop|conformance)/\w+)(?:::(\w+))?",
+    r"\b((?:unit|integration|interop)/test_\w+|conformance/\w+)"
+    r"(?:::(\w+))?",
     (ROOT / "docs/conformance.md").read_text()
     + (ROOT / "docs/security.md").read_text())
 

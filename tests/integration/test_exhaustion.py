@@ -18,7 +18,7 @@ from harness.faults import CALLS
 from harness.nginx import wait_for
 from harness.redis import Redis
 from harness.shops import becomes
-from harness.signer import Key, Request, content_digest, jwks
+from harness.signer import Key, Request, content_digest, flip_bit, jwks
 
 HOST = "bot.test"
 HOUR = 3600
@@ -166,6 +166,8 @@ http {
     web_bot_auth_clock_skew 0;
     web_bot_auth on;
     %%ECHO%%
+    error_log %%DIR%%/disk/error.log info;
+    access_log %%DIR%%/disk/access.log;
     server {
         listen 127.0.0.1:%%PORT%%;
         server_name shop.test;
@@ -227,7 +229,8 @@ def test_start_on_a_full_disk(full):
         nginx.start()
     assert "its folder must exist and have room" in nginx.error_log
     assert nginx.process.wait(10) == 1
-    assert sorted(os.listdir(disk.folder)) == ["body", "filler"]
+    assert sorted(os.listdir(disk.folder)) == [
+        "access.log", "body", "error.log", "filler"]
     disk.empty()
     nginx.start()
     warm(nginx)
@@ -262,7 +265,7 @@ def test_reload_on_a_full_disk(full):
     for request in used:
         assert seen(fetch(nginx.port(), request))[0] == "nonce-store-cold"
     warm(nginx)
-    assert sorted(os.listdir(disk.folder)) == ["body", "nonces", "others"]
+    assert {"nonces", "others"} <= set(os.listdir(disk.folder))
 
 
 def test_body_on_a_full_disk(full):
@@ -284,3 +287,30 @@ def test_body_on_a_full_disk(full):
     expect(fetch(nginx.port(), Request()), "no-signature")
     disk.empty()
     expect(post(), "ok")
+
+
+def test_logs_on_a_full_disk(full):
+    """Nobody is told any more who was refused, but all are as before; and when
+    there is room, the next is told."""
+    nginx, disk = full
+    nginx.start()
+    warm(nginx)
+    log = disk.folder / "error.log"
+
+    def forged():
+        expect(fetch(nginx.port(), BROWSER.request(signature=flip_bit)),
+               "bad-signature")
+        return log.read_text("latin-1").count("bad-signature")
+
+    wait_for("a line", lambda: forged() > 0)
+    workers = nginx.workers()
+    disk.fill()
+    wait_for("no room for a line", lambda: forged() == forged())
+    for _ in range(200):
+        expect(fetch(nginx.port(), BROWSER.request()), "ok")
+        forged()
+        expect(fetch(nginx.port(), Request()), "no-signature")
+    disk.empty()
+    told = forged()
+    wait_for("a line", lambda: forged() > told)
+    assert nginx.workers() == workers

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A start, reloads, and workers that begin and end, while each allocation and
-each system call fails in turn: a reload that fails leaves the old configuration
-in force, a worker that lacks something serves what it can, and no used nonce
+"""`nginx -t`, a start, reloads, and workers that begin and end, while each allocation and
+each system call fails in turn: a start that fails says why, a reload that fails
+leaves the old configuration in force and no memory taken, a worker that lacks something serves what it can, and no used nonce
 is forgotten."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -14,12 +15,13 @@ import pytest
 from harness.agents import BROWSER, LISTED
 from harness.client import fetch
 from harness.expect import expect, seen
-from harness.faults import CHILDREN
+from harness.faults import CHILDREN, MASTER
 from harness.nginx import accepts, wait_for
 from harness.redis import Redis
 from harness.shops import becomes
 from harness.signer import Key, Request, flip_bit, jwks
-from harness.torture import Torture
+from harness.torture import NGINX_SAYS, Torture, points
+from harness.torture import KINDS as FAMILIES
 
 CONF = """
 %%GLOBALS%%
@@ -162,6 +164,130 @@ def shop(serve, faults, directory, authority, request):
 
 
 KINDS = ("nginx's memory", "memory", "system calls")
+
+
+# Starts
+
+@pytest.fixture(params=["shared", "redis://127.0.0.1:1"])
+def idle(serve, faults, directory, authority, request):
+    """An nginx that does not run yet."""
+    nginx = serve.make(CONF, names=faults, URL=directory.url("/keys"),
+                       CA=authority.ca, ZONE=FILE,
+                       STORE=request.param + " cold=accept")
+    nginx.expect(r"\[emerg\]")
+    nginx.expect(NGINX_SAYS)
+    return nginx
+
+
+def sweep_starts(faults, run):
+    """run(): the exit status of what was started, None if it goes on, and what
+    it has said."""
+    wrong = []
+    for kind in KINDS:
+        families, scope = FAMILIES[kind]
+
+        def once(at, how=(families, scope)):
+            with faults.failing(how[0], scope=how[1], pid=MASTER, at=at):
+                return run()
+
+        assert once(0)[0] in (0, None)
+        total = faults.seen
+        assert total, kind
+        for at in points(total):
+            status, said = once(at)
+            if not faults.failed:
+                break
+            if status not in (0, None) and (
+                    status != 1 or not re.search(r"\[(emerg|alert|crit)\]",
+                                                 said)):
+                wrong.append("%s, call %d: %s\n    %s: %s" % (
+                    kind, at, faults.words(faults.stack()), status, said))
+    assert not wrong, "\n".join(wrong)
+
+
+def test_configuration_test(idle, faults):
+    def run():
+        done = subprocess.run(idle.command("-t"), env=idle.environment(),
+                              capture_output=True, timeout=60, check=False)
+        return done.returncode, done.stderr.decode("latin-1")
+
+    sweep_starts(faults, run)
+    assert idle.test()[0]
+
+
+def test_start(idle, faults):
+    """What has started works."""
+    def run():
+        mark = len(idle.error_log)
+        try:
+            idle.start()
+        except AssertionError:
+            status = idle.process.wait(10)
+            return status, idle.error_log[mark:] + (
+                idle.dir / "logs/output").read_text("latin-1")
+        try:
+            becomes(lambda: fetch(idle.port(), BROWSER.request()),
+                    "ok" if idle.values["STORE"].startswith("shared")
+                    else "nonce-store-unavailable")
+            expect(fetch(idle.port(), Request()), "no-signature")
+        finally:
+            idle.process.terminate()
+            idle.process.wait(20)
+        return None, ""
+
+    sweep_starts(faults, run)
+
+
+# Reloads
+
+BROKEN = {
+    "a rule that names nobody": ("directory=visa", "directory=nobody"),
+    "a set that cannot be read": ("keys/visa.json;\n        profile web",
+                                  "nginx.conf;\n        profile web"),
+    "a word that does not exist": ("satisfy any;", "satisfy any; nonsense;"),
+    "a zone that is too small": ("web_bot_auth_zone 2m", "web_bot_auth_zone 8k"),
+}
+
+
+def resident(pid):
+    with open("/proc/%d/statm" % pid, encoding="ascii") as f:
+        return int(f.read().split()[1]) * 4
+
+
+@pytest.mark.parametrize("old,new", BROKEN.values(), ids=BROKEN)
+def test_memory_of_reloads_that_fail(serve, faults, directory, authority, old,
+                                     new):
+    """The master's does not grow, nor do its descriptors."""
+    nginx = serve(CONF, names=faults, URL=directory.url("/keys"),
+                  CA=authority.ca, ZONE=FILE, STORE="shared cold=accept")
+    nginx.expect(r"\[emerg\]")
+    workers, pid = nginx.workers(), nginx.process.pid
+    text = (nginx.dir / "nginx.conf").read_text()
+    assert old in text
+    nginx.write("nginx.conf", text.replace(old, new, 1))
+
+    def reload(times):
+        for _ in range(times):
+            mark = nginx.error_log.count("[emerg]")
+            os.kill(pid, signal.SIGHUP)
+            wait_for("the refusal", lambda mark=mark:
+                     nginx.error_log.count("[emerg]") > mark)
+        time.sleep(0.1)
+
+    def held():
+        return faults.live, len(os.listdir("/proc/%d/fd" % pid))
+
+    faults.track(pid)
+    reload(5)
+    before, memory = held(), resident(pid)
+    reload(30)
+    assert held() == before
+    assert resident(pid) - memory < 200
+    assert nginx.workers() == workers
+    expect(fetch(nginx.port(), BROWSER.request()), "ok")
+    nginx.write("nginx.conf", text)
+    nginx.reload()
+    expect(fetch(nginx.port(), BROWSER.request()), "ok")
 
 
 def test_reload(shop):

@@ -11,8 +11,10 @@ import pytest
 from harness.agents import BROWSER
 from harness.client import fetch
 from harness.expect import expect, seen
+from harness.faults import CHILDREN, HEAP, SAME_PLACE
 from harness.nginx import wait_for
 from harness.redis import Redis
+from harness.shops import becomes
 from harness.signer import flip_bit
 from harness.torture import Torture, verdict
 
@@ -32,6 +34,7 @@ http {
         listen 127.0.0.1:%%PORT%%;
         server_name shop.test;
         location / { %%OK%% }
+        location /early/ { set $early $web_bot_auth_keyid; %%OK%% }
     }
     server {
         listen 127.0.0.1:%%PORT_STATUS%%;
@@ -117,3 +120,26 @@ def test_connection(shop, redis, faults):
 
     r.torture.sweep(act, r.check, r.recovered)
     r.torture.check_idle("PORT_STATUS")
+
+
+def test_worker_without_a_client(shop, faults):
+    """A worker that begins without memory for it serves what it can, and has
+    one as soon as there is some."""
+    shop.expect(r"\[emerg\]|\[alert\]")
+    with faults.failing(HEAP, pid=CHILDREN, only="calloc", at=1,
+                        onward=SAME_PLACE):
+        shop.reload()
+        workers = shop.workers()
+        assert "wba_redis_new" in faults.words(faults.stack())
+        for target in ("/", "/early/") * 2:
+            expect(fetch(shop.port(), BROWSER.request(target)),
+                   "nonce-store-unavailable")
+        expect(fetch(shop.port(), BROWSER.request(signature=flip_bit)),
+               "bad-signature")
+        assert faults.failed >= 5
+        assert shop.workers() == workers
+    becomes(lambda: fetch(shop.port(), BROWSER.request("/early/")), "ok")
+    used = BROWSER.request()
+    expect(fetch(shop.port(), used), "ok")
+    expect(fetch(shop.port(), used), "nonce-replayed")
+    assert shop.workers() == workers

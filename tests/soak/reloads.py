@@ -8,7 +8,7 @@ import time
 
 from harness.nginx import GLOBALS, Nginx, wait_for
 
-from shop import CONF, FILES, anonymous, descriptors, private
+from shop import CONF, FILES, anonymous, descriptors, private, reaped
 
 # Over the second half of the reloads, kilobytes more than the plain nginx's
 # master grows meanwhile: of 250 reloads, one for each.
@@ -41,7 +41,7 @@ class Master:
 
     def settle(self):
         wait_for("old workers to end",
-                 lambda: len(self.nginx.processes()) == 2, 60)
+                 lambda: reaped(self.nginx), 60)
         pid = self.nginx.process.pid
         self.sizes.append({"private_kb": private(pid),
                            "anonymous_kb": anonymous(pid),

@@ -38,6 +38,7 @@ http {
         tags remote;
         timeout 2s;
         refresh 1s 2s;
+        max_size 64k;
     }
     web_bot_auth_trusted_certificate %%CA%%;
     web_bot_auth_zone 4m %%FILE%%;
@@ -152,7 +153,7 @@ class Shop:
         wait_for("connections of %s to end" % self.name,
                  lambda: self.connections() == 0, seconds)
         wait_for("old workers of %s to end" % self.name,
-                 lambda: len(self.nginx.processes()) == 2, seconds)
+                 lambda: reaped(self.nginx), seconds)
 
     def usage(self):
         """{pid: (is the master, private kilobytes, descriptors)}"""
@@ -164,6 +165,14 @@ class Shop:
             except OSError:
                 pass    # it ended meanwhile
         return found
+
+
+def reaped(nginx):
+    """Whether the master has but its two workers, and has taken note of the
+    end of all others: it keeps a descriptor for each."""
+    children = pathlib.Path("/proc/%d/task/%d/children" % (
+        nginx.process.pid, nginx.process.pid))
+    return len(children.read_text().split()) == 2
 
 
 def private(pid):

@@ -163,6 +163,35 @@ preparing(long n)
     _exit(verify() == WBA_OK && connect_tls() ? WORKS : FAILED);
 }
 
+/* libcrypto as an operator may have configured it, with next to nothing. */
+static void
+configured(long n)
+{
+    char name[] = "/tmp/wba-openssl-XXXXXX";
+    static const char conf[] = "openssl_conf = all\n"
+                               "[all]\nproviders = providers\n"
+                               "[providers]\nbase = base\n"
+                               "[base]\nactivate = 1\n";
+    int fd = mkstemp(name);
+    bool poor;
+
+    if (fd == -1
+        || write(fd, conf, sizeof(conf) - 1) != (ssize_t) sizeof(conf) - 1
+        || setenv("OPENSSL_CONF", name, 1) != 0)
+    {
+        _exit(NO_START);
+    }
+    close(fd);
+    deny(n);
+    if (wba_crypto_prefetch() != WBA_OK) {
+        unlink(name);
+        _exit(FAILED);
+    }
+    unlink(name);
+    poor = EVP_MD_fetch(NULL, "SHA2-256", NULL) == NULL;
+    _exit(poor ? WORKS : NOT_REACHED);
+}
+
 static int
 trial(void (*run)(long n), long n)
 {
@@ -224,6 +253,13 @@ test_preparing(void **state)
     sweep(preparing, 500);
 }
 
+static void
+test_what_is_not_configured_is_not_missing(void **state)
+{
+    (void) state;
+    assert_int_equal(trial(configured, 0), WORKS);
+}
+
 int
 main(void)
 {
@@ -231,6 +267,7 @@ main(void)
         cmocka_unit_test(test_verifying),
         cmocka_unit_test(test_connecting),
         cmocka_unit_test(test_preparing),
+        cmocka_unit_test(test_what_is_not_configured_is_not_missing),
     };
 
     made = mmap(NULL, sizeof(*made), PROT_READ | PROT_WRITE,

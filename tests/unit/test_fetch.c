@@ -531,7 +531,7 @@ test_next_address_after_a_dead_one(void **state)
     }
     assert_true(wba_poll_run(eye.poll, eye.fetch, &r.done, 5000));
     assert_int_equal(r.result.error, WBA_FETCH_OK);
-    assert_in_range(r.result.elapsed_ms, beside ? 200 : 900, 900 + SOON);
+    assert_in_range(r.result.elapsed_ms, beside ? 200 : 900, 4000);
 }
 
 static int

@@ -280,7 +280,8 @@ wild_cursors(void **state)
 }
 
 /* A hundred thousand keys of one kid (a build that walked chains would take
- * minutes), before the one key of an honest directory. */
+ * minutes), before the one key of an honest directory: those that could be
+ * tried are yielded, and no request walks over the rest. */
 static void
 hostile_kid(void **state)
 {
@@ -303,13 +304,14 @@ hostile_kid(void **state)
     sets[1] = set_of(honest, COUNT(honest));
     ring = wba_keyring_new(sets, directories, 2);
     assert_non_null(ring);
-    for (i = 0; i <= N; i++) {
+    for (i = 0; i <= WBA_MAX_CANDIDATES; i++) {
         assert_int_equal(
             wba_keyring_next(ring, WBA_STR("victim"), &cursor, &m), WBA_OK);
         memcpy(&id, m.key.thumbprint + 3, sizeof(id));
-        assert_int_equal(id, i);
-        assert_int_equal(m.directory, i < N ? 1 : 2);
+        assert_int_equal(id, i < WBA_MAX_CANDIDATES ? i : N);
+        assert_int_equal(m.directory, i < WBA_MAX_CANDIDATES ? 1 : 2);
     }
+    expect_id(ring, N - 1, "1/99999:T"); /* by its thumbprint, as ever */
     assert_int_equal(wba_keyring_next(ring, WBA_STR("victim"), &cursor, &m),
                      WBA_END);
 
@@ -323,6 +325,47 @@ hostile_kid(void **state)
     wba_keyring_free(ring);
     drop(sets[0]);
     drop(sets[1]);
+}
+
+/* A key that has the keyid for its thumbprint is yielded, whatever number of
+ * its neighbours in the set have it for a kid, before or behind it. */
+static void
+neighbours_in_a_set(void **state)
+{
+    enum { N = 20 };
+    static const unsigned directory = 1;
+    char text[WBA_THUMBPRINT_TEXT_SIZE + 1] = "";
+    uint8_t thumbprint[WBA_THUMBPRINT_SIZE];
+    unsigned i, at, found, id;
+
+    (void) state;
+    for (at = 0; at < N; at += N - 1) {
+        wba_keyset_builder_t *b = wba_keyset_builder_new();
+        wba_keyring_match_t m;
+        wba_keyring_t *ring;
+        wba_keyset_t set;
+        size_t cursor = 0;
+
+        thumbprint_of(at, thumbprint);
+        wba_thumbprint_text(thumbprint, (uint8_t *) text);
+        for (i = 0; i < N; i++) {
+            add(b, i, i == at ? NULL : text);
+        }
+        set = take(b);
+        ring = wba_keyring_new(&set, &directory, 1);
+        assert_non_null(ring);
+        found = 0;
+        for (i = 0; wba_keyring_next(ring, wba_str_z(text), &cursor, &m)
+                    == WBA_OK; i++)
+        {
+            memcpy(&id, m.key.thumbprint + 3, sizeof(id));
+            found += m.by_thumbprint && id == at;
+        }
+        assert_int_equal(i, WBA_MAX_CANDIDATES + 1);
+        assert_int_equal(found, 1);
+        wba_keyring_free(ring);
+        drop(set);
+    }
 }
 
 /* Many keys, many sets: each is found by both its names, no other is. */
@@ -375,6 +418,7 @@ main(void)
         cmocka_unit_test(matches),     cmocka_unit_test(no_match),
         cmocka_unit_test(empty),       cmocka_unit_test(skip_set),
         cmocka_unit_test(wild_cursors), cmocka_unit_test(hostile_kid),
+        cmocka_unit_test(neighbours_in_a_set),
         cmocka_unit_test(many),
         cmocka_unit_test(no_memory),
     };

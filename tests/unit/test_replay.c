@@ -502,6 +502,28 @@ test_hostile_times(void **state)
     free(table);
 }
 
+/* Sums that would overflow stay at the end that they come to. */
+static void
+test_ends_of_time(void **state)
+{
+    const wba_clock_t end = { INT64_MAX, 500 };
+    wba_replay_t *table = table_new(bytes_for(1), true);
+    wba_replay_stats_t stats;
+    name_t name;
+    wba_nonce_t n = named(&name, 1, INT64_MAX, INT64_MIN);
+
+    (void) state;
+    assert_int_equal(wba_replay_record(table, &n, 1, 0, &start),
+                     WBA_STORE_FRESH);
+    wba_replay_stats(table, &start, &stats);
+    assert_int_equal(stats.live, 0); /* expired long ago */
+    wba_replay_cool(table, &end);
+    n.until = INT64_MAX;
+    assert_int_equal(wba_replay_record(table, &n, 1, 1, &start),
+                     WBA_STORE_COLD);
+    free(table);
+}
+
 /* An estimate looks at some buckets and speaks of all; of a small table it
  * looks at all. */
 static void
@@ -651,6 +673,7 @@ main(void)
         cmocka_unit_test(test_rated_fill_has_room),
         cmocka_unit_test(test_supersede_and_cool),
         cmocka_unit_test(test_hostile_times),
+        cmocka_unit_test(test_ends_of_time),
         cmocka_unit_test(test_attach_by_any_other_header),
         cmocka_unit_test(test_a_lock_beyond_repair),
         cmocka_unit_test(test_size_for_any_number),

@@ -174,7 +174,7 @@ static void
 another_target(void **state)
 {
     kit_t *k = kit_shop();
-    size_t n;
+    size_t n, needed;
 
     (void) state;
     k->authority_override = "shop.example";
@@ -183,7 +183,8 @@ another_target(void **state)
                                TIMES KEYID ED NONCE("n") BROWSE);
     kit_run(k);
     expect_verdict(k, WBA_REASON_OK);
-    for (n = 0; n == 0 || n <= k->allocations; n++) {
+    needed = k->allocations;
+    for (n = 0; n <= needed; n++) {
         kit_free_blocks(k);
         k->nnonces = 0;
         k->fail_at = n;

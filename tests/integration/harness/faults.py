@@ -13,7 +13,8 @@ from .names import Names
 
 POOL, HEAP, CALLS = 1, 2, 4
 EVERYWHERE, MODULE = 0, 1
-CHILDREN = -1
+CHILDREN, MASTER = -1, -2
+SAME_PLACE = 2
 
 # control_t of shims/faults.c
 ASKED = struct.Struct("=IIiiQIi32s")
@@ -52,7 +53,8 @@ class Faults(Names):
     def ask(self, families, pid=0, scope=MODULE, at=0, onward=False, only="",
             error=0):
         """Calls of families count from now on; the one numbered `at` fails,
-        and with onward those that follow."""
+        and with onward those that follow (SAME_PLACE: that the module makes
+        there)."""
         ASKED.pack_into(self.memory, 0, 0, scope, pid, error, at, onward,
                         self.tracked, only.encode())
         struct.pack_into("=QQ", self.memory, ASKED.size, 0, 0)

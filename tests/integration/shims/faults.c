@@ -51,6 +51,7 @@ enum { POOL = 1, HEAP = 2, CALLS = 4 };
 #define SCOPE_MODULE 1
 
 #define CHILDREN (-1) /* as pid: every process but the master */
+#define MASTER (-2)   /* and the master, which has no number yet */
 
 #define DEPTH 40
 #define SITES 16384
@@ -65,10 +66,10 @@ typedef struct {
     /* what the test asks for */
     _Atomic uint32_t families; /* that count now; 0: none */
     uint32_t scope;
-    int32_t pid;   /* whose calls; 0: anybody's, or CHILDREN */
+    int32_t pid;   /* whose calls; 0: anybody's, CHILDREN or MASTER */
     int32_t error; /* errno then; 0: what is usual for the call */
     uint64_t at;   /* the call that fails, from 1; 0: none */
-    uint32_t onward; /* and all that follow */
+    uint32_t onward; /* 1: and all that follow; 2: those from the same place */
     int32_t tracked; /* whose blocks are counted */
     char only[32];   /* the one call that counts, unless empty */
 
@@ -185,6 +186,9 @@ is_other_process(void)
     if (pid == CHILDREN) {
         return (int32_t) getpid() == control->master;
     }
+    if (pid == MASTER) {
+        return (int32_t) getpid() != control->master;
+    }
     return pid != 0 && pid != (int32_t) getpid();
 }
 
@@ -232,14 +236,25 @@ note_site(uint64_t seen, const char *name, uintptr_t at)
 }
 
 static int
+is_asked_for(uint64_t seen, uintptr_t at)
+{
+    uint64_t first = control->at;
+
+    if (first == 0 || seen < first) {
+        return 0;
+    }
+    return seen == first || control->onward == 1
+           || (control->onward == 2 && first <= SITES
+               && at == control->sites[first - 1].at);
+}
+
+static int
 count(const char *name, void *const *frames, int n, uintptr_t at)
 {
     uint64_t seen = atomic_fetch_add(&control->seen, 1) + 1;
 
     note_site(seen, name, at);
-    if (control->at == 0
-        || (seen != control->at && (!control->onward || seen < control->at)))
-    {
+    if (!is_asked_for(seen, at)) {
         return 0;
     }
     if (atomic_fetch_add(&control->failed, 1) == 0) {
