@@ -383,7 +383,7 @@ FILES ?= $(addprefix src/core/,judge.c profile.c rules.c verify.c verify_keys.c 
 mutants: $(SHIMS) ## change one thing in what decides at a time: some unit test must fail (an hour; DOC=1)
 	@PYTHONDONTWRITEBYTECODE=1 nice -n 5 $(PYTHON) tests/mutation/run.py \
 	    --build build/mutation --jobs 2 --cflags '$(filter-out $(SAN),$(CFLAGS))' \
-	    --libs '$(LIBS)' $(if $(DOC),--document) $(MUTANTS_ARGS) $(FILES)
+	    --libs '$(LIBS) -lssl' $(if $(DOC),--document) $(MUTANTS_ARGS) $(FILES)
 
 # --- other nginx, other systems
 
