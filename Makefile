@@ -558,7 +558,7 @@ SOAK_RELOADS ?= 500
 
 .PHONY: soak
 soak: deps ## all kinds of traffic while all around fails, each answer checked (SOAK_SECONDS=1800)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all $(BUILD)/tests/heap.so
 	@PYTHONDONTWRITEBYTECODE=1 $(PYTHON) tests/soak/soak.py \
 	    --nginx $(NGINX_BINARY) --module $(MODULE) --seconds $(SOAK_SECONDS) \
 	    --reloads $(SOAK_RELOADS) --json build/soak/result.json

@@ -4,6 +4,7 @@ beside it: the master's memory is flat."""
 
 import re
 import signal
+import struct
 import time
 
 from harness.nginx import GLOBALS, Nginx, wait_for
@@ -13,6 +14,7 @@ from shop import CONF, FILES, anonymous, descriptors, private, reaped
 # Over the second half of the reloads, kilobytes more than the plain nginx's
 # master grows meanwhile: of 250 reloads, one for each.
 FLAT = 256
+BLOCKS = 4          # of the heap; one that is forgotten is one for each reload
 
 
 def without_the_module(conf):
@@ -21,6 +23,20 @@ def without_the_module(conf):
     conf = re.sub(r"web_bot_auth_directory \w+ \{[^}]*\}", "", conf)
     return re.sub(r"(location = /json \{ )?web_bot_auth\w*[^;]*;( \})?",
                   lambda m: "" if m[1] or not m[2] else m[2], conf)
+
+
+class Heap:
+    """What is preloaded, for Nginx(..., names=): shims/heap.c."""
+
+    def __init__(self, library, file):
+        self.library, self.file = library, file
+
+    def environment(self):
+        return {"WBA_TEST_HEAP": str(self.file)}
+
+    def held(self):
+        """(blocks, bytes) that the master holds."""
+        return struct.unpack("ll", self.file.read_bytes())
 
 
 class Master:
@@ -43,7 +59,9 @@ class Master:
         wait_for("old workers to end",
                  lambda: reaped(self.nginx), 60)
         pid = self.nginx.process.pid
-        self.sizes.append({"private_kb": private(pid),
+        blocks, size = self.nginx.names.held()
+        self.sizes.append({"heap_blocks": blocks, "heap_bytes": size,
+                           "private_kb": private(pid),
                            "anonymous_kb": anonymous(pid),
                            "descriptors": descriptors(pid)})
 
@@ -51,7 +69,7 @@ class Master:
         return self.sizes[-1][what] - self.sizes[len(self.sizes) // 2][what]
 
 
-def run(count, binary, module, values, complain, over):
+def run(count, binary, module, values, complain, over, shim, folder):
     """count reloads of each; what came of it.  over: an event that ends it
     early, which is a finding."""
     usual = {**values, "DRY": "off", "FILE": "",
@@ -59,10 +77,12 @@ def run(count, binary, module, values, complain, over):
     masters = []
     began = time.monotonic()
     try:
-        masters.append(Master("module", Nginx(binary, module, CONF, FILES,
-                                              **usual)))
-        masters.append(Master("plain", Nginx(
-            binary, None, without_the_module(CONF), FILES, **usual)))
+        for name, library, conf in (
+                ("module", module, CONF),
+                ("plain", None, without_the_module(CONF))):
+            masters.append(Master(name, Nginx(
+                binary, library, conf, FILES, Heap(shim, folder / name),
+                **usual)))
         for master in masters:
             for _ in range(3):
                 master.reload()
@@ -95,6 +115,13 @@ def verdict(masters, count, complain, seconds):
             complain("the master grew by %d KB in the second half of %d "
                      "reloads, a plain one by %d (%s)" % (
                          module.growth(what), count, plain.growth(what), what))
+    blocks = module.growth("heap_blocks") - plain.growth("heap_blocks")
+    if blocks > BLOCKS:
+        complain("the master holds %d blocks of its heap more after the "
+                 "second half of %d reloads, a plain one %d" % (
+                     module.growth("heap_blocks"), count,
+                     plain.growth("heap_blocks")))
+    more["heap_blocks"] = blocks
     if module.growth("descriptors") > 0:
         complain("the master has %d descriptors more after the second half "
                  "of %d reloads" % (module.growth("descriptors"), count))

@@ -236,22 +236,24 @@ def sizes():
 class Flat(reloads.Master):
     """Whose sizes are given."""
 
-    def __init__(self, name, sizes, descriptors=16):
+    def __init__(self, name, sizes, **last):
         self.name = name
-        self.sizes = [{"private_kb": kb, "anonymous_kb": kb,
+        self.sizes = [{"private_kb": kb, "anonymous_kb": kb, "heap_blocks": 9,
                        "descriptors": 16} for kb in sizes]
-        self.sizes[-1]["descriptors"] = descriptors
+        self.sizes[-1].update(last)
 
 
 def masters():
     level, rising = [3000] * 11, [3000 + 60 * i for i in range(11)]
-    for name, wrong, ours, plain, descriptors in (
-            ("flat", False, level, level, 16),
-            ("ours grows", True, rising, level, 16),
-            ("both grow", False, rising, rising, 16),
-            ("descriptors are left", True, level, level, 17)):
+    for name, wrong, ours, plain, last in (
+            ("flat", False, level, level, {}),
+            ("ours grows", True, rising, level, {}),
+            ("both grow", False, rising, rising, {}),
+            ("blocks are left", True, level, level, {"heap_blocks": 99}),
+            ("descriptors are left", True, level, level,
+             {"descriptors": 17})):
         said = []
-        reloads.verdict((Flat("module", ours, descriptors),
+        reloads.verdict((Flat("module", ours, **last),
                          Flat("plain", plain)), 500, said.append, 1)
         yield name, wrong, bool(said)
 

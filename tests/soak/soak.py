@@ -47,6 +47,8 @@ REMEMBERED = kinds.LIFETIME + 300
 class Soak:
     def __init__(self, binary, module, folder, pause, dry="off", say=print):
         self.binary, self.module = binary, module
+        self.folder = pathlib.Path(folder)
+        self.shim = pathlib.Path(module).parent / "tests/heap.so"
         self.oracle = Oracle(Timeline(), redis=("redis",), say=say)
         self.authority = Authority(pathlib.Path(folder) / "tls")
         self.directory = Directory(self.authority)
@@ -163,7 +165,8 @@ class Soak:
                 count, self.binary, self.module, {
                     "CA": self.authority.ca,
                     "URL": self.directory.url(self.shops[0].path)},
-                self.oracle.complain, over)
+                self.oracle.complain, over,
+                self.shim, self.folder)
         except Exception as failure:
             self.oracle.complain("reloads: %r" % failure)
 
@@ -239,9 +242,10 @@ def summary(result):
             n: v for n, v in moment.items() if n not in ("moment", "time")}))
     fast = result.get("fast_reloads")
     if fast and "module" in fast:
-        print("%d reloads: master %s, plain nginx %s" % (
-            fast["reloads"], *([s["private_kb"] for s in fast[who]]
-                               for who in ("module", "plain"))))
+        for who in "module", "plain":
+            print("%d reloads, %s: blocks %s, KB %s" % (
+                fast["reloads"], who, *([s[what] for s in fast[who]] for what
+                                        in ("heap_blocks", "private_kb"))))
     print("soak: %s, %d findings" % (
         "failed" if result["nfindings"] else "1 passed", result["nfindings"]))
 
