@@ -153,6 +153,7 @@ test_the_largest(void **state)
  * the others, the lowest the partition. */
 typedef struct {
     uint64_t fingerprint;
+    uint64_t choice;    /* of the second */
     uint64_t bucket[2]; /* counted from the first of the table */
 } place_t;
 
@@ -169,7 +170,8 @@ place_of(const wba_nonce_t *nonce, const header_t *header)
                                 WBA_THUMBPRINT_SIZE + nonce->nonce.len,
                                 secret);
     first = (half[1] >> 37) * header->buckets / 134217728;
-    second = (half[1] >> 10) % 134217728 * (header->buckets - 1) / 134217728;
+    place.choice = (half[1] >> 10) % 134217728;
+    second = place.choice * (header->buckets - 1) / 134217728;
     second = (first + 1 + second) % header->buckets;
     base = half[1] % header->partitions * header->buckets;
     place.fingerprint = half[0];
@@ -248,6 +250,64 @@ test_places(void **state)
     lies_where_it_should(2048 * BUCKET, 4000); /* four partitions */
 }
 
+/* All 27 bits by which the second bucket is chosen count: of two choices that
+ * differ by one in the lowest, each may mean another bucket. */
+static void
+test_the_lowest_bit(void **state)
+{
+    wba_replay_t *table = table_new(1023 * BUCKET, true);
+    header_t header = header_of(table);
+    uint64_t others = header.buckets - 1, choice;
+    name_t name;
+    wba_nonce_t nonce, before;
+    place_t place, taken;
+    found_t found;
+    uint32_t id = 0, first = 0;
+
+    (void) state;
+    do {
+        nonce = named(&name, ++id, start.wall, start.wall + 60);
+        place = place_of(&nonce, &header);
+        choice = (place.bucket[1] + header.buckets - place.bucket[0] - 1)
+                 % header.buckets;
+    } while (choice == 0 || place.choice % 2 == 0
+             || (place.choice - 1) * others / 134217728 == choice);
+    do { /* another takes a place in its first bucket */
+        before = named(&name, --first, start.wall, start.wall + 60);
+        taken = place_of(&before, &header);
+    } while (taken.bucket[0] != place.bucket[0]);
+    assert_int_equal(wba_replay_record(table, &before, 1, -1, &start),
+                     WBA_STORE_FRESH);
+    nonce = named(&name, id, start.wall, start.wall + 60);
+    assert_int_equal(wba_replay_record(table, &nonce, 1, -1, &start),
+                     WBA_STORE_FRESH);
+    assert_true(find(table, place.fingerprint, &found));
+    assert_int_equal(found.bucket, place.bucket[1]);
+    free(table);
+}
+
+/* Who is killed between the times of a slot and its fingerprint leaves it
+ * empty: whoever takes it has given nothing away. */
+static void
+test_half_a_record(void **state)
+{
+    wba_replay_t *table = table_new(bytes_for(1), true);
+    uint8_t *bucket = (uint8_t *) table + BUCKET;
+    const uint32_t wall = (UINT32_C(1) << 31) + 50;
+    name_t name;
+    wba_nonce_t nonce;
+    uint32_t id;
+
+    (void) state;
+    memcpy(bucket + 128, &wall, 4);
+    for (id = 1; id < 3; id++) { /* into the first slot, then the second */
+        nonce = named(&name, id, start.wall, start.wall + 60 - 20 * id);
+        assert_int_equal(wba_replay_record(table, &nonce, 1, -1, &start),
+                         WBA_STORE_FRESH);
+    }
+    free(table);
+}
+
 int
 main(void)
 {
@@ -257,6 +317,8 @@ main(void)
         cmocka_unit_test(test_bytes_for_nonces),
         cmocka_unit_test(test_the_largest),
         cmocka_unit_test(test_places),
+        cmocka_unit_test(test_the_lowest_bit),
+        cmocka_unit_test(test_half_a_record),
     };
 
     return wba_crypto_init() == WBA_OK
