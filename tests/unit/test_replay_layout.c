@@ -210,7 +210,7 @@ find(const wba_replay_t *table, uint64_t fingerprint, found_t *found)
 }
 
 /* A nonce goes into the emptier of its two buckets, the first if they are
- * equal, and there into the lowest slot. */
+ * equal, and there into the lowest slot; those of a set one after another. */
 static void
 lies_where_it_should(size_t size, uint32_t n)
 {
@@ -218,23 +218,29 @@ lies_where_it_should(size_t size, uint32_t n)
     header_t header = header_of(table);
     uint64_t buckets = (uint64_t) header.partitions * header.buckets;
     unsigned *fill = calloc(buckets, sizeof(*fill)), second = 0;
-    name_t name;
-    uint32_t i;
+    wba_nonce_t set[WBA_MAX_SIGNATURES];
+    name_t names[WBA_MAX_SIGNATURES];
+    uint32_t id, i, count;
 
-    for (i = 0; i < n; i++) {
-        wba_nonce_t nonce = named(&name, i, start.wall, start.wall + 60);
-        place_t place = place_of(&nonce, &header);
-        bool other = fill[place.bucket[1]] < fill[place.bucket[0]];
-        found_t found;
-
-        assert_int_equal(wba_replay_record(table, &nonce, 1, -1, &start),
+    for (id = 0; id < n; id += count) {
+        count = 1 + id % WBA_MAX_SIGNATURES;
+        for (i = 0; i < count; i++) {
+            set[i] = named(&names[i], id + i, start.wall, start.wall + 60);
+        }
+        assert_int_equal(wba_replay_record(table, set, count, -1, &start),
                          WBA_STORE_FRESH);
-        assert_true(find(table, place.fingerprint, &found));
-        assert_int_equal(found.bucket, place.bucket[other]);
-        assert_int_equal(found.slot, fill[found.bucket]++);
-        assert_true(found.wall == (UINT32_C(1) << 31) + 60);
-        assert_int_equal(found.mono, 60);
-        second += other;
+        for (i = 0; i < count; i++) {
+            place_t place = place_of(&set[i], &header);
+            bool other = fill[place.bucket[1]] < fill[place.bucket[0]];
+            found_t found;
+
+            assert_true(find(table, place.fingerprint, &found));
+            assert_int_equal(found.bucket, place.bucket[other]);
+            assert_int_equal(found.slot, fill[found.bucket]++);
+            assert_true(found.wall == (UINT32_C(1) << 31) + 60);
+            assert_int_equal(found.mono, 60);
+            second += other;
+        }
     }
     assert_true(second > n / 10);
     free(fill);
