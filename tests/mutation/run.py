@@ -345,7 +345,7 @@ class Run:
                   if (set(near) & lines[t] if near else lines[t])]
         quick = sorted((t for t in chosen if t not in LAST),
                        key=lambda t: (-self.kills[t], self.measured[t][0]))
-        if quick and os.environ.get("HASTY") or quick and Argument(file, mutant.function, mutant.before,
+        if quick and Argument(file, mutant.function, mutant.before,
                               mutant.after) in self.argued:
             return quick
         return quick + [t for t in chosen if t in LAST]

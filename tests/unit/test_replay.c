@@ -265,9 +265,11 @@ test_cold(void **state)
         set[1] = named(&names[1], 2, start.wall + cases[i].created,
                        start.wall + 60);
         assert_int_equal(
+            wba_replay_foresee(table, set, 2, cases[i].skew, &start),
+            cases[i].answer);
+        assert_int_equal(
             wba_replay_record(table, set, 2, cases[i].skew, &start),
-            cases[i].skew == INT64_MAX && !cases[i].warm ? WBA_STORE_COLD
-                                                         : cases[i].answer);
+            cases[i].answer);
         assert_int_equal(live(table, 0),
                          cases[i].answer == WBA_STORE_FRESH ? 2 : 0);
         free(table);

@@ -122,6 +122,41 @@ test_negative_skew(void **state)
     }
 }
 
+/* A margin that goes back to before all time lets everything in. */
+static void
+test_skew_before_all_time(void **state)
+{
+    static _Alignas(64) uint8_t region[4096];
+    wba_clock_t now = { INT64_MIN + 10, 500 };
+    wba_replay_t *table;
+    name_t name;
+    wba_nonce_t nonce = named(&name, 1, now.wall, now.wall + 60);
+
+    (void) state;
+    table = wba_replay_init(region, sizeof(region), secret, &now, false);
+    assert_int_equal(wba_replay_record(table, &nonce, 1, 0, &now),
+                     WBA_STORE_COLD);
+    assert_int_equal(wba_replay_record(table, &nonce, 1, -100, &now),
+                     WBA_STORE_FRESH);
+}
+
+/* What is told of a table that is cold as of the first second there is. */
+static void
+test_cold_until(void **state)
+{
+    wba_replay_t *table = table_new(bytes_for(1), true);
+    wba_replay_stats_t stats;
+    wba_clock_t now = { -1, 0 };
+
+    (void) state;
+    for (; now.wall < 3; now.wall++) {
+        wba_replay_cool(table, &now);
+        wba_replay_stats(table, &start, &stats);
+        assert_int_equal(stats.cold_until, now.wall > 0 ? now.wall : 0);
+    }
+    free(table);
+}
+
 /* A jump of a clock that stood still makes the table cold as of the latest time
  * that anybody told: first of all whoever made it. */
 static void
@@ -201,6 +236,8 @@ main(void)
         cmocka_unit_test(test_wall_clock),
         cmocka_unit_test(test_monotonic_clock),
         cmocka_unit_test(test_negative_skew),
+        cmocka_unit_test(test_skew_before_all_time),
+        cmocka_unit_test(test_cold_until),
         cmocka_unit_test(test_latest_is_that_of_the_start),
         cmocka_unit_test(test_threads_cool),
     };
