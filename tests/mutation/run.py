@@ -199,11 +199,9 @@ def measure_all(workshop):
             or workshop.binary(t).stat().st_mtime > then]
     if todo:
         print("measuring %d tests" % len(todo), flush=True)
-        found = {t.stem: found[t.stem] for t in workshop.tests
-                 if t not in todo}
         found.update((t.stem, measure(workshop, t)) for t in todo)
         cache.write_text(json.dumps(found))
-    return found
+    return {t.stem: found[t.stem] for t in workshop.tests}
 
 
 def lines_of(data):
