@@ -96,7 +96,10 @@ FETCH_LIB := $(BUILD)/libwba-fetch.a
 MODULE := $(BUILD)/ngx_http_web_bot_auth_module.so
 WBA := $(BUILD)/wba
 
-UNIT_SRC := $(wildcard tests/unit/test_*.c)
+# The one that waits most of its time comes first.
+UNIT_SRC := tests/unit/test_redis.c \
+	$(filter-out %/test_redis.c,$(wildcard tests/unit/test_*.c))
+UNIT_JOBS ?= $(shell nproc)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 SHIMS := $(BUILD)/unit/slow_resolver.so
 PRELOADED := $(addprefix $(BUILD)/tests/,names.so trust.so faults.so dies.so)
@@ -246,13 +249,8 @@ $(SF_FILTER): tests/interop/sf_filter.c $(CORE_LIB)
 
 .PHONY: unit
 unit: $(UNIT_BIN) $(SHIMS) ## run the unit tests (FLAVOUR=asan: under ASan and UBSan)
-	@failed=; log=$(BUILD)/unit/log; for t in $(UNIT_BIN); do \
-	    if BUILD=$(BUILD) $(UNIT_WRAPPER) $$t > $$log 2>&1; then \
-	        printf '  ok    %-28s %s\n' $${t##*/} \
-	            "$$(grep -o '[0-9]* test(s)\.$$' $$log | tail -n 1)"; \
-	    else cat $$log; failed="$$failed $${t##*/}"; fi; \
-	done; \
-	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+	@BUILD=$(BUILD) UNIT_WRAPPER="$(UNIT_WRAPPER)" \
+	    sh tests/unit/run.sh $(UNIT_JOBS) $(UNIT_BIN)
 
 .PHONY: conformance
 conformance: $(BUILD)/sf_vectors $(BUILD)/wycheproof ## run the public vectors (VECTORS=folder, or skip)
