@@ -367,7 +367,8 @@ test_sets_are_all_or_none(void **state)
     free(table);
 }
 
-/* Also where both have passed what an entry can say. */
+/* Where an entry cannot tell their ends apart, 68 years before its table was
+ * made, the first one's stays. */
 static void
 test_equal_nonces_decades_ago(void **state)
 {
