@@ -300,12 +300,15 @@ test_half_a_record(void **state)
     wba_replay_t *table = table_new(bytes_for(1), true);
     uint8_t *bucket = (uint8_t *) table + BUCKET;
     const uint32_t wall = (UINT32_C(1) << 31) + 50;
+    wba_replay_stats_t stats;
     name_t name;
     wba_nonce_t nonce;
     uint32_t id;
 
     (void) state;
     memcpy(bucket + 128, &wall, 4);
+    wba_replay_stats(table, &start, &stats);
+    assert_int_equal(stats.live, 0);
     for (id = 1; id < 3; id++) { /* into the first slot, then the second */
         nonce = named(&name, id, start.wall, start.wall + 60 - 20 * id);
         assert_int_equal(wba_replay_record(table, &nonce, 1, -1, &start),

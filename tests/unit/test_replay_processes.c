@@ -248,6 +248,65 @@ test_who_waits_is_woken_when_the_holder_dies(void **state)
     alarm(0);
 }
 
+/* One makes the table cold, and between any two of its instructions another
+ * does, as of earlier: what the first told holds. */
+static void
+test_two_make_it_cold(void **state)
+{
+    const wba_clock_t early = { start.wall + 5, start.monotonic };
+    const wba_clock_t late = { start.wall + 9, start.monotonic };
+    atomic_int *at = shared(sizeof(*at)); /* 1: in the call; 2: behind it */
+    bool behind = false;
+    unsigned steps, i;
+    int status;
+    traced_t t;
+
+    (void) state;
+    alarm(WEDGED);
+    traced_table(&t);
+    for (steps = 0; steps < 500 && !behind; steps++) {
+        wba_replay_stats_t stats;
+
+        assert_non_null(
+            wba_replay_init(t.table, t.size, secret, &start, true));
+        atomic_store(at, 0);
+        t.pid = fork();
+        assert_true(t.pid >= 0);
+        if (t.pid == 0) {
+            alarm(WEDGED);
+            if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) == 0) {
+                wba_replay_cool(t.table, &start);
+                raise(SIGSTOP);
+                atomic_store(at, 1);
+                wba_replay_cool(t.table, &late);
+                atomic_store(at, 2);
+            }
+            _exit(0);
+        }
+        assert_int_equal(waitpid(t.pid, &status, 0), t.pid);
+        if (!WIFSTOPPED(status)) {
+            skip(); /* not allowed to trace */
+        }
+        while (atomic_load(at) == 0) {
+            assert_true(traced_step(&t));
+        }
+        for (i = 0; i < steps && atomic_load(at) == 1; i++) {
+            assert_true(traced_step(&t));
+        }
+        behind = atomic_load(at) == 2;
+        wba_replay_cool(t.table, &early);
+        assert_int_equal(ptrace(PTRACE_CONT, t.pid, NULL, NULL), 0);
+        assert_int_equal(waitpid(t.pid, &status, 0), t.pid);
+        assert_true(WIFEXITED(status));
+        wba_replay_stats(t.table, &start, &stats);
+        assert_int_equal(stats.cold_until, late.wall);
+    }
+    assert_true(steps > 10);
+    munmap(t.table, t.size);
+    munmap(at, sizeof(*at));
+    alarm(0);
+}
+
 /*
  * The storm: processes that present the same nonces again and again, in sets,
  * while their parent moves the time and kills them.  An id belongs to the
@@ -414,6 +473,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_killed_at_any_store),
         cmocka_unit_test(test_who_waits_is_woken_when_the_holder_dies),
+        cmocka_unit_test(test_two_make_it_cold),
         cmocka_unit_test(test_storm_of_kills),
     };
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The nonce table at the ends of what its clocks can say: decades before it was
  * made, and after. */
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -151,8 +149,9 @@ test_cold_until(void **state)
     (void) state;
     for (; now.wall < 3; now.wall++) {
         wba_replay_cool(table, &now);
-        wba_replay_stats(table, &start, &stats);
+        wba_replay_estimate(table, &start, 1, &stats);
         assert_int_equal(stats.cold_until, now.wall > 0 ? now.wall : 0);
+        assert_int_equal(stats.live, 0);
     }
     free(table);
 }
@@ -179,56 +178,6 @@ test_latest_is_that_of_the_start(void **state)
     free(table);
 }
 
-/* Threads that make a table cold, each a little later than another just did:
- * what each told holds from then on. */
-#define THREADS 4
-#define RAISES 2000000
-
-typedef struct {
-    wba_replay_t *table;
-    _Atomic int64_t *next;
-    unsigned lowered;
-} cooler_t;
-
-static void *
-cool(void *arg)
-{
-    cooler_t *cooler = arg;
-    wba_replay_stats_t stats;
-    int64_t i;
-
-    while ((i = atomic_fetch_add(cooler->next, 1)) < RAISES) {
-        wba_clock_t now = { start.wall + i, start.monotonic };
-
-        wba_replay_cool(cooler->table, &now);
-        wba_replay_estimate(cooler->table, &now, 1, &stats);
-        cooler->lowered += stats.cold_until < now.wall;
-    }
-    return NULL;
-}
-
-static void
-test_threads_cool(void **state)
-{
-    wba_replay_t *table = table_new(bytes_for(1), true);
-    cooler_t coolers[THREADS];
-    pthread_t threads[THREADS];
-    _Atomic int64_t next = 0;
-    unsigned i;
-
-    (void) state;
-    for (i = 0; i < THREADS; i++) {
-        coolers[i] = (cooler_t) { table, &next, 0 };
-        assert_int_equal(pthread_create(&threads[i], NULL, cool, &coolers[i]),
-                         0);
-    }
-    for (i = 0; i < THREADS; i++) {
-        pthread_join(threads[i], NULL);
-        assert_int_equal(coolers[i].lowered, 0);
-    }
-    free(table);
-}
-
 int
 main(void)
 {
@@ -239,7 +188,6 @@ main(void)
         cmocka_unit_test(test_skew_before_all_time),
         cmocka_unit_test(test_cold_until),
         cmocka_unit_test(test_latest_is_that_of_the_start),
-        cmocka_unit_test(test_threads_cool),
     };
 
     return wba_crypto_init() == WBA_OK
