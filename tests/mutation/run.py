@@ -4,11 +4,12 @@
     run.py --build FOLDER --cflags FLAGS --libs LIBRARIES FILE...
 
 Each mutant is compiled and put into a shared library with the rest of core, and
-the tests that run its line are run until one fails, dies or takes far too long.
-One that the compiler makes the same code of is none.  Survivors are printed
-unless survivors.txt argues them; arguments about none are printed, too.  What
-came of each is kept in FOLDER: a second run asks only about survivors (all of
-a file's again, once it has changed; --all for everything)."""
+the tests that run its line are run until one fails, dies or takes far too long:
+of processor time, so that a machine that is busy kills nothing.  One that the
+compiler makes the same code of is none.  Survivors are printed unless
+survivors.txt argues them; arguments about none are printed, too.  What came of
+each is kept in FOLDER: a second run asks only about survivors (all of a file's
+again, once it has changed; --all for everything)."""
 
 import argparse
 import collections
@@ -19,6 +20,7 @@ import os
 import pathlib
 import queue
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -35,6 +37,11 @@ ARGUED = pathlib.Path(__file__).with_name("survivors.txt")
 # They take long, or need servers, and run no line that others do not.
 SLOW = ("test_redis", "test_redis_memory", "test_fetch", "test_fetch_loop",
         "test_fetch_memory")
+
+# Takes seconds of the clock, and runs with others: what it kills by chance it
+# might not the next time.  Asked where nothing else runs the line, and about
+# what would survive without an argument.
+LAST = ("test_replay_processes",)
 
 
 class Failure(Exception):
@@ -74,11 +81,10 @@ class Workshop:
         """core with gcov's counters and without, and the tests."""
         for kind in ("plain", "counted", "tests"):
             (self.build / kind).mkdir(parents=True, exist_ok=True)
-        newest = max(p.stat().st_mtime
-                     for folder in ("src/core", "src/fetch", "tests/unit")
-                     for p in (ROOT / folder).iterdir())
+        newest = self.newest("src/core/*", "src/fetch/*", "tests/unit/*.h")
         stamp = self.build / "prepared"
         if stamp.exists() and stamp.stat().st_mtime > newest:
+            self.make_tests()
             return
         print("building core and %d tests" % len(self.tests), flush=True)
         shutil.rmtree(self.build / "counted")
@@ -94,8 +100,14 @@ class Workshop:
                      self.build / "plain/libwba-core.so")
         self.library([*self.objects("counted"), "--coverage"],
                      self.build / "counted/libwba-core.so")
-        self.make_tests()
+        self.make_fetch()
         stamp.touch()
+        self.make_tests()
+
+    @staticmethod
+    def newest(*patterns):
+        return max(p.stat().st_mtime
+                   for pattern in patterns for p in ROOT.glob(pattern))
 
     def objects(self, kind, but=None):
         return [self.build / kind / (s.stem + ".o") for s in self.sources
@@ -107,7 +119,7 @@ class Workshop:
             if done.returncode:
                 raise Failure(done.stdout.decode())
 
-    def make_tests(self):
+    def make_fetch(self):
         fetch = {source: self.build / "tests" / (source.stem + ".o")
                  for source in sorted((ROOT / "src/fetch").glob("*.c"))}
         self.all(lambda source, to: self.compile(source, to, "-O1"),
@@ -116,23 +128,38 @@ class Workshop:
         archive.unlink(missing_ok=True)
         self.all(run, [(["ar", "rcs", str(archive),
                          *map(str, fetch.values())],)])
+
+    def binary(self, test):
+        return self.build / "tests" / test.stem
+
+    def outdated(self, test):
+        binary = self.binary(test)
+        return not binary.exists() or binary.stat().st_mtime < max(
+            test.stat().st_mtime, (self.build / "prepared").stat().st_mtime)
+
+    def make_tests(self):
+        archive = str(self.build / "tests/libwba-fetch.a")
         self.all(run, [
             (["gcc", *self.cflags, "-w", "-O1", "-Itests/unit", str(test),
-              "-o", str(self.build / "tests" / test.stem), str(archive),
+              "-o", str(self.binary(test)), archive,
               "-L", str(self.build / "plain"), "-lwba-core", "-lcmocka",
-              *self.libs],) for test in self.tests])
+              *self.libs],)
+            for test in self.tests if self.outdated(test)])
 
 
-def execute(workshop, test, libraries, seconds):
-    """The exit status of a test, or None after so many seconds."""
+def execute(workshop, test, libraries, seconds, cpu=600):
+    """The exit status of a test, or None after so many seconds, of the clock
+    or of the processor."""
     environment = {**os.environ, "LD_LIBRARY_PATH": str(libraries),
                    "BUILD": "build/gcc"}
     process = subprocess.Popen(
-        [str(workshop.build / "tests" / test)], cwd=ROOT, env=environment,
+        ["sh", "-c", 'ulimit -S -t %d; exec "$0"' % cpu,
+         str(workshop.build / "tests" / test)], cwd=ROOT, env=environment,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        return process.wait(seconds)
+        status = process.wait(seconds)
+        return None if status == -signal.SIGXCPU else status
     except subprocess.TimeoutExpired:
         return None
     finally:
@@ -143,21 +170,38 @@ def execute(workshop, test, libraries, seconds):
         process.wait()
 
 
-def measure(workshop):
-    """{test: (seconds, {file: lines that it runs})}."""
-    counted, found = workshop.build / "counted", {}
-    for test in workshop.tests:
-        for data in counted.glob("*.gcda"):
-            data.unlink()
-        begun = time.monotonic()
-        if execute(workshop, test.stem, workshop.build / "plain", 300) != 0:
-            raise Failure("%s fails without any mutant" % test.stem)
-        seconds = time.monotonic() - begun
-        execute(workshop, test.stem, counted, 600)
-        found[test.stem] = seconds, {
-            "src/core/%s.c" % data.stem: lines_of(data)
-            for data in counted.glob("*.gcda")}
-    return found
+def cpu_spent():
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
+def measure(workshop, test):
+    """[its seconds, of them of the processor, {file: lines that it runs}]."""
+    counted = workshop.build / "counted"
+    for data in counted.glob("*.gcda"):
+        data.unlink()
+    begun, spent = time.monotonic(), cpu_spent()
+    if execute(workshop, test.stem, workshop.build / "plain", 300) != 0:
+        raise Failure("%s fails without any mutant" % test.stem)
+    seconds, cpu = time.monotonic() - begun, cpu_spent() - spent
+    execute(workshop, test.stem, counted, 600)
+    return [seconds, cpu, {
+        "src/core/%s.c" % data.stem: lines_of(data)
+        for data in counted.glob("*.gcda")}]
+
+
+def measure_all(workshop):
+    """{test: what measure says}, of those built since once more."""
+    cache = workshop.build / "measured.json"
+    found = json.loads(cache.read_text()) if cache.exists() else {}
+    then = cache.stat().st_mtime if cache.exists() else 0
+    todo = [t for t in workshop.tests if t.stem not in found
+            or workshop.binary(t).stat().st_mtime > then]
+    if todo:
+        print("measuring %d tests" % len(todo), flush=True)
+        found.update((t.stem, measure(workshop, t)) for t in todo)
+        cache.write_text(json.dumps(found))
+    return {t.stem: found[t.stem] for t in workshop.tests}
 
 
 def lines_of(data):
@@ -229,11 +273,13 @@ def arguments():
 # ---- the run
 
 class Run:
-    def __init__(self, workshop, measured, jobs):
+    def __init__(self, workshop, measured, argued, jobs):
         self.workshop = workshop
         self.measured = measured
+        self.argued = argued
         self.results = Results(workshop.build)
         self.kills = collections.Counter()
+        self.codes = {}    # of each file unchanged
         self.benches = queue.Queue()    # a folder for each job
         for i in range(jobs):
             folder = workshop.build / ("mutant%d" % i)
@@ -257,8 +303,10 @@ class Run:
             fate = self.killer(file, mutant, object_)
             if not fate.startswith("killed"):
                 code = self.code_of(source)
-                source.write_text((ROOT / file).read_text())
-                if code == self.code_of(source):
+                if file not in self.codes:
+                    source.write_text((ROOT / file).read_text())
+                    self.codes[file] = self.code_of(source)
+                if code == self.codes[file]:
                     return "same code"
             return fate
         finally:
@@ -273,8 +321,9 @@ class Run:
             [*self.workshop.objects("plain", ROOT / file), object_],
             object_.parent / "libwba-core.so")
         for test in tests:
+            seconds, cpu, _ = self.measured[test]
             status = execute(self.workshop, test, object_.parent,
-                             10 * self.measured[test][0] + 5)
+                             10 * seconds + 5, int(3 * cpu + 2))
             if status != 0:
                 self.kills[test] += 1
                 return "killed by %s%s" % (
@@ -284,7 +333,7 @@ class Run:
     def tests_of(self, file, mutant):
         """Those that run the line, the likely and quick ones first; of a line
         that is no code, whatever runs the file."""
-        lines = {t: set(m[1].get(file, ())) for t, m in self.measured.items()}
+        lines = {t: set(m[2].get(file, ())) for t, m in self.measured.items()}
         code = set().union(*lines.values())
         near = [n for n in range(mutant.line, mutant.line - 6, -1)
                 if n in code][:1]
@@ -292,8 +341,12 @@ class Run:
             near = []
         chosen = [t for t in lines
                   if (set(near) & lines[t] if near else lines[t])]
-        return sorted(chosen, key=lambda t: (-self.kills[t],
-                                             self.measured[t][0]))
+        quick = sorted((t for t in chosen if t not in LAST),
+                       key=lambda t: (-self.kills[t], self.measured[t][0]))
+        if quick and Argument(file, mutant.function, mutant.before,
+                              mutant.after) in self.argued:
+            return quick
+        return quick + [t for t in chosen if t in LAST]
 
     def file(self, file, again):
         source, all_ = mutants.all_of((ROOT / file).read_text())
@@ -302,7 +355,7 @@ class Run:
                 for mutant in all_}
         asked = {
             self.workshop.pool.submit(self.fate, file, source.apply(m), m): m
-            for m in all_
+            for m in sorted(all_, key=lambda m: keys[m] in fates)
             if again or fates.get(keys[m], "not run") in ("survives",
                                                           "not run")}
         for done in concurrent.futures.as_completed(asked):
@@ -357,16 +410,7 @@ def main():
     argued = arguments()
     workshop = Workshop(args.build, args.cflags, args.libs, args.jobs)
     workshop.prepare()
-    cache = workshop.build / "measured.json"
-    if cache.exists() and cache.stat().st_mtime > (
-            workshop.build / "prepared").stat().st_mtime:
-        measured = json.loads(cache.read_text())
-    else:
-        print("measuring the tests", flush=True)
-        measured = measure(workshop)
-        cache.write_text(json.dumps(measured))
-
-    hunt = Run(workshop, measured, args.jobs)
+    hunt = Run(workshop, measure_all(workshop), argued, args.jobs)
     rows = [(file, hunt.file(file, args.all)) for file in args.files]
     print()
     new, used, counts = [], set(), []
