@@ -240,13 +240,16 @@ typedef union {
 static socklen_t
 address_of(const wba_redis_options_t *o, address_t *to)
 {
+    size_t len;
+
     memset(to, 0, sizeof(*to));
     if (o->unix_path != NULL) {
-        if (strlen(o->unix_path) >= sizeof(to->local.sun_path)) {
+        len = strlen(o->unix_path);
+        if (len >= sizeof(to->local.sun_path)) {
             return 0;
         }
         to->local.sun_family = AF_UNIX;
-        strcpy(to->local.sun_path, o->unix_path);
+        memcpy(to->local.sun_path, o->unix_path, len);
         return sizeof(to->local);
     }
     if (o->address == NULL) {
