@@ -43,7 +43,6 @@ SLOW = ("test_redis", "test_redis_memory", "test_fetch", "test_fetch_loop",
 # what would survive without an argument.
 LAST = ("test_replay_processes",)
 
-
 # How an argument begins that is about a mutant which may die as well.
 CHANCE = "By chance"
 
