@@ -471,7 +471,8 @@ def wild(pick, port, head):
 
 BAD = re.compile(r"Sanitizer|runtime error|AddressSan|\[alert\]")
 # What nginx itself finds out after it has read all lines.
-NGINX_OWN = re.compile(r'mkdir\(\) "|unknown ".*" variable$')
+NGINX_OWN = re.compile(r'mkdir\(\) "|unknown ".*" variable$'
+                       r'|could not build \w+_hash, you should')
 PLACE = re.compile(r" in (\S+):(\d+)( \(\d+: [^()]*\)|, did you mean .*)?$")
 # An entry, which a stranger's line end may part.
 ENTRY = re.compile(r"^\d{4}/\d\d/\d\d [\d:]+ \[(\w+)\] \d+#\d+: ", re.M)
