@@ -614,8 +614,9 @@ each_setup(void **state)
 {
     (void) state;
     wall_now = START;
+    kill(server.pid, SIGCONT); /* where a test left off early */
     command("CONFIG SET requirepass %s maxmemory 0 maxmemory-policy "
-            "noeviction", ""); /* where a test left off early */
+            "noeviction", "");
     command("REPLICAOF NO ONE");
     command("FLUSHALL");
     return 0;

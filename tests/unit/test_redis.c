@@ -556,7 +556,8 @@ test_paused(void **state)
         assert_int_equal(r[i].answers, 1);
         assert_int_equal(r[i].answer, WBA_STORE_UNAVAILABLE);
     }
-    assert_int_equal(stats_of(c).timeouts, 5);
+    /* Those that were begun later may be given up with the connection. */
+    assert_in_range(stats_of(c).timeouts, 1, 5);
     UNTIL(!c->usable);
     pass(300); /* connects, and hears nothing: told once */
     assert_false(c->usable);
@@ -1164,6 +1165,38 @@ test_backlog_interrupted(void **state)
     }
 }
 
+/* The system takes less than there is to send, or nothing at all. */
+static void
+test_written_in_pieces(void **state)
+{
+    enum { N = 200 };
+    static char text[N][16];
+    static record_t r[N];
+    client_t *c = client_at(0, server.path);
+    int least = 1;
+    wba_nonce_t nonce;
+    unsigned i;
+
+    (void) state;
+    c->options.max_waiting = N;
+    client_start(c);
+    UNTIL(c->usable);
+    assert_int_equal(setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &least,
+                                sizeof(least)), 0);
+    for (i = 0; i < N; i++) {
+        snprintf(text[i], sizeof(text[i]), "piece-%u", i);
+        nonce = nonce_of(text[i]);
+        assert_non_null(start(c, &r[i], &nonce, 1));
+    }
+    for (i = 0; i < N; i++) {
+        UNTIL(r[i].answers);
+        assert_int_equal(r[i].answer, WBA_STORE_FRESH);
+    }
+    for (i = 0; i < N; i += 7) {
+        assert_int_equal(ask(c, text[i]), WBA_STORE_SEEN);
+    }
+}
+
 /* The loop has no room for the descriptor. */
 static void
 test_not_watched(void **state)
@@ -1503,6 +1536,7 @@ main(void)
         TEST(test_backlog_is_over),
         TEST(test_backlog_overflow),
         TEST(test_backlog_interrupted),
+        TEST(test_written_in_pieces),
         TEST(test_not_watched),
         TEST(test_stale_events),
         TEST(test_strange),
