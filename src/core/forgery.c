@@ -233,24 +233,48 @@ choose(const set_t *set, uint64_t tag, uint64_t now, uint64_t *old)
     return victim;
 }
 
+/* The word that place's entry has, or may take, as it was seen. */
+typedef struct {
+    _Atomic uint64_t *slot;
+    uint64_t old;
+    uint64_t ahead; /* of the entry, which is moved no further than most */
+} word_t;
+
+static word_t
+look(wba_forgery_t *table, place_t place, uint64_t now, uint64_t most)
+{
+    set_t *set = &table->set[place.set];
+    word_t word;
+
+    word.slot = &set->slot[choose(set, place.tag, now, &word.old)];
+    word.ahead = (word.old & ~TIME_MASK) == place.tag
+                     ? ahead_by(word.old, now, most)
+                     : 0;
+    return word;
+}
+
+/* False: somebody else has changed it. */
+static bool
+put(word_t *word, place_t place, uint64_t time)
+{
+    return atomic_compare_exchange_strong_explicit(
+        word->slot, &word->old, place.tag | (time & TIME_MASK),
+        memory_order_relaxed, memory_order_relaxed);
+}
+
 /* Moves the entry's time on by more, up to most from now. */
 static void
 move_on(wba_forgery_t *table, place_t place, uint64_t now, uint64_t more,
         uint64_t most)
 {
-    set_t *set = &table->set[place.set];
-    uint64_t old, d;
     unsigned tries;
-    size_t i;
+    word_t word;
+    uint64_t d;
 
     for (tries = 0; tries < TRIES; tries++) {
-        i = choose(set, place.tag, now, &old);
-        d = (old & ~TIME_MASK) == place.tag ? ahead_by(old, now, most) : 0;
-        d = d + more < most ? d + more : most;
-        if (atomic_compare_exchange_strong_explicit(
-                &set->slot[i], &old, place.tag | ((now + d) & TIME_MASK),
-                memory_order_relaxed, memory_order_relaxed))
-        {
+        word = look(table, place, now, most);
+        d = word.ahead + more < most ? word.ahead + more : most;
+        if (put(&word, place, now + d)) {
             return;
         }
     }
@@ -262,22 +286,17 @@ static bool
 move_back(wba_forgery_t *table, place_t place, uint64_t now, uint64_t less,
           uint64_t most)
 {
-    set_t *set = &table->set[place.set];
-    uint64_t old, d;
     unsigned tries;
-    size_t i;
+    word_t word;
+    uint64_t d;
 
     for (tries = 0; tries < TRIES; tries++) {
-        i = choose(set, place.tag, now, &old);
-        d = (old & ~TIME_MASK) == place.tag ? ahead_by(old, now, most) : 0;
-        if (d == 0) {
+        word = look(table, place, now, most);
+        if (word.ahead == 0) {
             return false;
         }
-        d = d > less ? d - less : 0;
-        if (atomic_compare_exchange_strong_explicit(
-                &set->slot[i], &old, place.tag | ((now + d) & TIME_MASK),
-                memory_order_relaxed, memory_order_relaxed))
-        {
+        d = word.ahead > less ? word.ahead - less : 0;
+        if (put(&word, place, now + d)) {
             return true;
         }
     }

@@ -17,8 +17,9 @@
  *
  * now is in milliseconds, of a clock that only goes forward and is the same
  * for all that share the memory; whatever it does, a budget is used up for as
- * long as it takes to refill and a minute more at most.  Takes no lock; a process that is killed
- * at any instruction leaves every budget as it was, or charged.
+ * long as it takes to refill and a minute more at most.  Takes no lock; a
+ * process that is killed at any instruction leaves every budget as it was, or
+ * charged.
  */
 #ifndef WBA_FORGERY_H
 #define WBA_FORGERY_H
