@@ -20,16 +20,11 @@ put(wba_str_t s)
     text_put(stdout, s);
 }
 
+/* The arena is the trial's: it has room for a few fields more. */
 static wba_str_t
 field(const trial_t *t, const char *name)
 {
-    wba_str_t value;
-
-    /* The arena is the trial's: it has room for a few fields more. */
-    return wba_message_field(&t->raw.message, wba_str_z(name), &t->mem, &value)
-                   == WBA_OK
-               ? value
-               : WBA_STR_NONE;
+    return trial_field(t, &t->mem, name);
 }
 
 static size_t

@@ -216,14 +216,6 @@ method(guesser_t *g, size_t i, form_t *form, char *says)
     return true;
 }
 
-static int
-digit(uint8_t c)
-{
-    c = wba_lower(c);
-    return c >= '0' && c <= '9' ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static wba_str_t
 decoded(guesser_t *g, wba_str_t s)
 {
@@ -232,11 +224,12 @@ decoded(guesser_t *g, wba_str_t s)
 
     wba_buf_init(&buf, &g->mem, WBA_MAX_BASE);
     for (i = 0; i < s.len; i++) {
-        if (s.data[i] == '%' && i + 2 < s.len && digit(s.data[i + 1]) >= 0
-            && digit(s.data[i + 2]) >= 0)
+        if (s.data[i] == '%' && i + 2 < s.len
+            && wba_hex_digit(s.data[i + 1]) >= 0
+            && wba_hex_digit(s.data[i + 2]) >= 0)
         {
-            wba_buf_byte(&buf, (uint8_t) (digit(s.data[i + 1]) * 16
-                                          + digit(s.data[i + 2])));
+            wba_buf_byte(&buf, (uint8_t) (wba_hex_digit(s.data[i + 1]) * 16
+                                          + wba_hex_digit(s.data[i + 2])));
             i += 2;
             continue;
         }
@@ -382,18 +375,6 @@ forwarded_host(wba_str_t field)
     return WBA_STR_NONE;
 }
 
-static wba_str_t
-field(guesser_t *g, const char *name)
-{
-    wba_str_t value;
-
-    return wba_message_field(&g->trial->raw.message, wba_str_z(name), &g->mem,
-                             &value)
-                   == WBA_OK
-               ? value
-               : WBA_STR_NONE;
-}
-
 static bool
 authority(guesser_t *g, size_t i, form_t *form, char *says)
 {
@@ -419,16 +400,16 @@ authority(guesser_t *g, size_t i, form_t *form, char *says)
         why = "a port that is no default stays (RFC 9421 section 2.2.3)";
         break;
     case 3:
-        host = field(g, "host");
+        host = trial_field(g->trial, &g->mem, "host");
         why = "it is in lower case, and without a default port (RFC 9421 "
               "section 2.2.3)";
         break;
     case 4:
-        host = field(g, "x-forwarded-host");
+        host = trial_field(g->trial, &g->mem, "x-forwarded-host");
         why = "a proxy has changed Host: set web_bot_auth_authority";
         break;
     case 5:
-        host = forwarded_host(field(g, "forwarded"));
+        host = forwarded_host(trial_field(g->trial, &g->mem, "forwarded"));
         why = "a proxy has changed Host: set web_bot_auth_authority";
         break;
     case 6:
@@ -553,7 +534,7 @@ agent(guesser_t *g, size_t i, form_t *form, char *says)
     if (line == NULL || i > 2) {
         return false;
     }
-    whole = field(g, "signature-agent");
+    whole = trial_field(g->trial, &g->mem, "signature-agent");
     switch (i) {
     case 0:
         say(says, "the value of \"signature-agent\" had no quotes; it has "

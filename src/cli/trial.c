@@ -493,6 +493,17 @@ trial_directory(const trial_t *t, const wba_fact_t *fact)
     return note->ntried ? &t->directories[note->tried[0].directory] : NULL;
 }
 
+wba_str_t
+trial_field(const trial_t *t, const wba_mem_t *mem, const char *name)
+{
+    wba_str_t value;
+
+    return wba_message_field(&t->raw.message, wba_str_z(name), mem, &value)
+                   == WBA_OK
+               ? value
+               : WBA_STR_NONE;
+}
+
 bool
 trial_covers_digest(const wba_fact_t *fact)
 {

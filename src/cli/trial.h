@@ -92,6 +92,10 @@ wba_reason_t trial_reason(const trial_t *t, const wba_fact_t *fact);
 const wba_directory_t *trial_directory(const trial_t *t,
                                        const wba_fact_t *fact);
 
+/* A field of the request, its lines joined in mem where there are several;
+ * absent: it is not there, or mem has no room. */
+wba_str_t trial_field(const trial_t *t, const wba_mem_t *mem, const char *name);
+
 /* Whether the signature covers Content-Digest. */
 bool trial_covers_digest(const wba_fact_t *fact);
 

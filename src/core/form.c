@@ -6,16 +6,6 @@
 #define UTF8_MAX 4                 /* bytes of one character */
 #define ENCODED_MAX (3 * UTF8_MAX) /* the same as %XX */
 
-static int
-hex_digit(uint8_t c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = wba_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The next decoded byte of piece, which must not be empty; how many bytes of
  * piece it takes. */
 static size_t
@@ -27,8 +17,8 @@ peek_byte(wba_str_t piece, uint8_t *byte)
     if (*byte == '+') {
         *byte = ' ';
     } else if (*byte == '%' && piece.len >= 3) {
-        high = hex_digit(piece.data[1]);
-        low = hex_digit(piece.data[2]);
+        high = wba_hex_digit(piece.data[1]);
+        low = wba_hex_digit(piece.data[2]);
         if (high >= 0 && low >= 0) {
             *byte = (uint8_t) (high << 4 | low);
             return 3;

@@ -57,6 +57,17 @@ wba_lower(uint8_t c)
     return (c >= 'A' && c <= 'Z') ? (uint8_t) (c | 0x20) : c;
 }
 
+/* The value of a hexadecimal digit of either case; -1: it is none. */
+static inline int
+wba_hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c = wba_lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* ASCII case is ignored; every other byte must be the same. */
 static inline bool
 wba_str_eq_nocase(wba_str_t a, wba_str_t b)

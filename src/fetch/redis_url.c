@@ -74,14 +74,6 @@ number(wba_str_t s, unsigned max, unsigned *out)
     return n <= max;
 }
 
-static int
-hex(uint8_t c)
-{
-    c = wba_lower(c);
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                                                 : -1;
-}
-
 static wba_status_t
 copy(const parse_t *p, wba_str_t s, wba_str_t *out)
 {
@@ -114,8 +106,8 @@ decode(const parse_t *p, wba_str_t s, wba_str_t *out)
             to[n++] = s.data[i];
             continue;
         }
-        high = i + 2 < s.len ? hex(s.data[i + 1]) : -1;
-        low = high < 0 ? -1 : hex(s.data[i + 2]);
+        high = i + 2 < s.len ? wba_hex_digit(s.data[i + 1]) : -1;
+        low = high < 0 ? -1 : wba_hex_digit(s.data[i + 2]);
         if (low < 0 || (high | low) == 0) {
             return fail(p, "user or password has a % that is not followed by "
                            "two hexadecimal digits, or has %00");
