@@ -265,7 +265,7 @@ conformance: $(BUILD)/sf_vectors $(BUILD)/wycheproof ## run the public vectors (
 PYTEST_JOBS ?= $(shell nproc)
 PYTEST := PYTHONDONTWRITEBYTECODE=1 MODULE=$(MODULE) WBA=$(WBA) \
 	SF_FILTER=$(SF_FILTER) PROMTOOL=$(abspath $(PROMTOOL)) \
-	$(PYTHON) -m pytest -q -p no:cacheprovider -n $(PYTEST_JOBS) --dist loadfile
+	$(PYTHON) -m pytest -q -rs -p no:cacheprovider -n $(PYTEST_JOBS) --dist loadfile
 
 .PHONY: integration
 integration: all $(PRELOADED) $(PROMTOOL) ## run the tests with a real nginx (PYTEST_ARGS=... to choose)
